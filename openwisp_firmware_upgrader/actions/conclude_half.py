@@ -1,0 +1,214 @@
+"""What the end of a half means for the operation, one rule per kind of end."""
+
+from __future__ import annotations
+
+import logging
+from functools import singledispatch
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import journal, leases
+from ..exceptions import (
+    DeviceRebooting,
+    FirmwareUpgraderException,
+    FlashRefused,
+    LeaseLost,
+    ReconnectionFailed,
+    RecoverableFailure,
+    TimeLimitExceeded,
+    UpgradeCancelled,
+)
+from ..statuses import OperationStatus, Phase
+from ..upgraders.openwrt import OpenWrt
+from .retries import retry_delay
+
+logger = logging.getLogger(__name__)
+
+# once the flash was announced everything else waits for the proof
+MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, DatabaseError)
+
+
+def conclude(error: BaseException, operation: Any, *, recoverable: bool) -> None:
+    """Stores what the end of a half means.
+
+    Arguments:
+        error: what ended the half.
+        operation: the operation at work.
+        recoverable: whether another attempt is allowed.
+
+    Raises the error again when it is a RecoverableFailure to be retried.
+    """
+    may_end = isinstance(error, MAY_END_FLASHED)
+    if operation.evidence.get("flash_sent_at") and not may_end:
+        wait_for_reboot(operation, lines=_text_of(error))
+        return
+    _conclude(error, operation, recoverable)
+
+
+def end_by_verdict(operation: Any, error: FirmwareUpgraderException | None) -> None:
+    """Ends a flashed operation by what was found out about its device.
+
+    Arguments:
+        operation: the operation at work.
+        error: the verdict, None when the upgrade is proven.
+    """
+    if error is None:
+        finish(operation, OperationStatus.SUCCESS, installed=True)
+    else:
+        _conclude(error, operation, False)
+
+
+def finish(
+    operation: Any, status: str, *, installed: bool = False, lines: Any = ()
+) -> None:
+    """Ends the operation; somebody else's end is left as it is."""
+    if not journal.finish(operation, status, installed=installed, lines=lines):
+        leave(operation)
+
+
+def leave(operation: Any) -> None:
+    """Lets go of an operation that is not this worker's any more.
+
+    The lease of a cancelled one is given back now that its device is tidy.
+    """
+    if operation.hold is not None:
+        reason = journal.why_lost(operation)
+        if isinstance(reason, UpgradeCancelled):
+            leases.release(operation.pk, operation.hold.run)
+    journal.status_of(operation)
+
+
+def wait_for_reboot(
+    operation: Any, *, delay: float | None = None, lines: Any = (), attempts: int = 0
+) -> None:
+    """Lets go until the device may be back.
+
+    Arguments:
+        operation: the operation at work.
+        delay: seconds to wait, None for the upgrader's RECONNECT_DELAY.
+        lines: new log lines.
+        attempts: how many attempts to verify have been made.
+    """
+    if delay is None:
+        delay = OpenWrt.RECONNECT_DELAY
+    fields = {"phase": Phase.REBOOT, "lines": lines, "attempts": attempts}
+    _suspend(operation, delay=delay, **fields)
+
+
+def _suspend(operation: Any, *, delay: float, **fields: Any) -> None:
+    if not journal.suspend(operation, delay=delay, **fields):
+        leave(operation)
+    elif operation.hold is not None:
+        operation.hold.wake_in = delay
+
+
+def _text_of(error: BaseException) -> list[str]:
+    text = str(error)
+    return [text] if text else []
+
+
+@singledispatch
+def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
+    logger.error(
+        "The upgrade operation %s failed", operation.pk, exc_info=error
+    )
+    text = str(error) or type(error).__name__
+    finish(operation, OperationStatus.FAILED, lines=[text])
+
+
+@_conclude.register
+def _outcome(error: FirmwareUpgraderException, operation: Any, recoverable: bool) -> None:
+    status = error.status or OperationStatus.FAILED
+    lines = _text_of(error)
+    finish(operation, status, installed=error.installed, lines=lines)
+
+
+@_conclude.register
+def _lease_lost(error: LeaseLost, operation: Any, recoverable: bool) -> None:
+    logger.warning("Lost the lease of the upgrade operation %s", operation.pk)
+    journal.status_of(operation)
+
+
+@_conclude.register
+def _cancelled(error: UpgradeCancelled, operation: Any, recoverable: bool) -> None:
+    finish(operation, OperationStatus.CANCELLED)
+
+
+@_conclude.register
+def _database_lost(error: DatabaseError, operation: Any, recoverable: bool) -> None:
+    # never an outcome: the lease runs out and somebody else goes on
+    logger.error("Lost the database during an upgrade", exc_info=error)
+
+
+@_conclude.register
+def _rebooting(error: DeviceRebooting, operation: Any, recoverable: bool) -> None:
+    wait_for_reboot(operation, delay=error.delay, lines=_text_of(error))
+
+
+@_conclude.register
+def _gave_up(error: ReconnectionFailed, operation: Any, recoverable: bool) -> None:
+    connection = getattr(operation.hold, "connection", None)
+    if connection is not None:
+        flag_not_working(connection, str(error))
+    lines = _text_of(error)
+    finish(operation, OperationStatus.FAILED, installed=error.installed, lines=lines)
+
+
+def flag_not_working(connection: Any, reason: str) -> None:
+    """Notes on a device connection that it does not work any more."""
+    connection.is_working = False
+    connection.failure_reason = reason
+    connection.last_attempt = timezone.now()
+    connection.save(update_fields=["is_working", "failure_reason", "last_attempt"])
+
+
+@_conclude.register(TimeLimitExceeded)
+@_conclude.register(SoftTimeLimitExceeded)
+def _timed_out(error: Exception, operation: Any, recoverable: bool) -> None:
+    logger.warning("The upgrade operation %s timed out", operation.pk)
+    finish(operation, OperationStatus.FAILED, lines=[timed_out_text()])
+
+
+@_conclude.register
+def _recoverable(error: RecoverableFailure, operation: Any, recoverable: bool) -> None:
+    recoverable_failure(operation, recoverable, error)
+
+
+def timed_out_text() -> str:
+    """Returns the line of an operation that took longer than allowed."""
+    return _("Operation timed out.")
+
+
+def recoverable_failure(
+    operation: Any, recoverable: bool, error: RecoverableFailure
+) -> None:
+    """Retries the operation later, or ends it when that was the last attempt.
+
+    Raises the error again when another attempt will be made.
+    """
+    if not recoverable:
+        line = _("Max retries exceeded. Upgrade failed: %(cause)s.")
+        finish(operation, OperationStatus.FAILED, lines=[line % {"cause": error}])
+        return
+    delay = retry_delay(operation.attempts)
+    lines = [
+        _("Detected a recoverable failure: %(cause)s.") % {"cause": error},
+        _("The upgrade operation will be retried soon."),
+    ]
+    failures = operation.evidence.get("failures", 0) + 1
+    _suspend(
+        operation,
+        phase=Phase.QUEUED,
+        delay=delay,
+        lines=lines,
+        progress=0,
+        attempts=operation.attempts + 1,
+        evidence={"failures": failures},
+    )
+    if operation.status == OperationStatus.IN_PROGRESS:
+        error.delay = delay
+        raise error

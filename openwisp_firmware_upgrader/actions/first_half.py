@@ -1,0 +1,162 @@
+"""The first half of an upgrade: from the connection to the hand-off."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
+from swapper import load_model as load_any_model
+
+from .. import journal, leases
+from ..exceptions import RecoverableFailure, UpgradeAborted, UpgradeFailed
+from ..statuses import OperationStatus, Phase
+from ..utils import get_upgrader_class_from_device_connection
+from .retries import max_retries
+
+logger = logging.getLogger(__name__)
+
+
+def run_first_half(operation: Any) -> None:
+    """Upgrades the device up to the moment it reboots.
+
+    Arguments:
+        operation: the operation at work, in progress and held.
+
+    Raises what ends the half; returns when the upgrader says it is done.
+    """
+    refuse_impossible(operation)
+    journal.record(operation, phase=Phase.PREFLIGHT, progress=0)
+    connection = working_connection(operation)
+    operation.hold.connection = connection
+    try:
+        upgrader = make_upgrader(operation, connection)
+        upgrader.upgrade(operation.image.file)
+    finally:
+        connection.disconnect()
+    success = OperationStatus.SUCCESS
+    if not journal.finish(operation, success, installed=True):
+        raise journal.why_lost(operation)
+
+
+def refuse_impossible(operation: Any) -> None:
+    """Raises the outcome of an operation that cannot be carried out."""
+    _refuse_after_deaths(operation)
+    device = operation.device
+    if device._is_deactivated:  # noqa: SLF001 the controller has no public name
+        raise UpgradeAborted(
+            _("The device has been deactivated, it will not be upgraded.")
+        )
+    older = find_older(operation)
+    if older is not None:
+        logger.warning(
+            "Another upgrade operation (%s) is in progress for device %s, "
+            "operation %s is aborted",
+            older,
+            device.pk,
+            operation.pk,
+        )
+        raise UpgradeAborted(busy_text(older))
+    if operation.image is None:
+        raise UpgradeFailed(
+            _(
+                "The firmware image of this operation has been deleted, "
+                "nothing was flashed. Launch the upgrade again with another image."
+            )
+        )
+
+
+def _refuse_after_deaths(operation: Any) -> None:
+    limit = max_retries()
+    deaths = operation.attempts - operation.evidence.get("failures", 0)
+    if limit is None or operation.attempts <= limit or deaths < 1:
+        return
+    text = _(
+        "Gave up before the flash: the worker died %(deaths)s times. The device "
+        "has not been flashed; see the log of the workers before trying again."
+    )
+    raise UpgradeFailed(text % {"deaths": deaths})
+
+
+def find_older(operation: Any) -> Any:
+    """Returns the key of an older unfinished operation of the device, or None."""
+    same_time = Q(created=operation.created, pk__lt=operation.pk)
+    rows = leases.operations().filter(
+        Q(created__lt=operation.created) | same_time,
+        device_id=operation.device_id,
+        status=OperationStatus.IN_PROGRESS,
+    )
+    return rows.order_by("created", "pk").values_list("pk", flat=True).first()
+
+
+def busy_text(older: Any) -> str:
+    """Returns the reason of an operation that came second to ``older``."""
+    text = _(
+        "Another upgrade operation (%(older)s) is in progress for this device, "
+        "this one is aborted. Wait for its end before launching another one."
+    )
+    return text % {"older": older}
+
+
+def abort_if_younger(operation: Any) -> bool:
+    """Aborts an operation nobody holds when an older one is in progress."""
+    older = find_older(operation)
+    if older is None:
+        return False
+    return journal.finish(
+        operation, OperationStatus.ABORTED, lines=[busy_text(older)]
+    )
+
+
+def working_connection(operation: Any) -> Any:
+    """Returns an open connection of the operation's device.
+
+    Raises UpgradeAborted without any SSH connection, RecoverableFailure when
+    none of them works.
+    """
+    connections = load_any_model("connection", "DeviceConnection")
+    try:
+        return connections.get_working_connection(operation.device)
+    except NoWorkingDeviceConnectionError as error:
+        if error.connection is None:
+            raise UpgradeAborted(_no_connection_text()) from error
+        _log_failures(operation)
+        raise RecoverableFailure(
+            _("tried all DeviceConnections of the device, none of them works")
+        ) from error
+
+
+def _no_connection_text() -> str:
+    return _(
+        "No enabled SSH connection is available for this device. "
+        "Add credentials to the device and launch the upgrade again."
+    )
+
+
+def _log_failures(operation: Any) -> None:
+    text = _("Failed to connect with %(device)s using %(credentials)s. Error: %(why)s")
+    rows = operation.device.deviceconnection_set.select_related("credentials")
+    for connection in rows:
+        values = {
+            "device": operation.device.name,
+            "credentials": connection.credentials,
+            "why": connection.failure_reason,
+        }
+        operation.log_line(text % values, save=False)
+
+
+def make_upgrader(operation: Any, connection: Any) -> Any:
+    """Returns the upgrader of a connection, not started.
+
+    Raises UpgradeAborted when there is none for its update strategy.
+    """
+    upgrader_class = get_upgrader_class_from_device_connection(connection)
+    if upgrader_class is None:
+        text = _(
+            "No upgrader is known for the update strategy '%(strategy)s'. Check "
+            "the setting OPENWISP_FIRMWARE_UPGRADERS_MAP."
+        )
+        raise UpgradeAborted(text % {"strategy": connection.update_strategy})
+    return upgrader_class(operation, connection)

@@ -1,0 +1,139 @@
+"""Finds what nobody works on and wakes somebody up for it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from .. import journal, leases, wakeups
+from ..statuses import SECOND_HALF, OperationStatus, Phase
+from .launch_batch import continue_launches
+from .settle_batch import settle_abandoned
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 500
+CHUNKS = 4
+# how long a published wake-up may wait in the queue before it is given up
+STAMP = 300
+
+
+def resume_operations() -> int:
+    """Goes on with everything that was left or is due.
+
+    Returns how many wake-ups were published.
+    """
+    _close_legacy()
+    _clear_finished()
+    _void_lost_stamps()
+    take_back_expired()
+    woken = sum(_wake_due(_due_first_halves(), STAMP))
+    # workers take due proofs from the table too, so these may come again soon
+    woken += sum(_wake_due(_due_second_halves(), leases.tick_seconds()))
+    woken += _wake_clean_ups()
+    continue_launches()
+    settle_abandoned()
+    return woken
+
+
+def _in_progress() -> QuerySet[Any]:
+    return leases.operations().filter(status=OperationStatus.IN_PROGRESS)
+
+
+def take_back_expired() -> int:
+    """Takes the lease from workers that died; the run counts as an attempt.
+
+    Returns how many operations are due now because of it.
+    """
+    expired = _in_progress().filter(lease_expires_at__lt=Now())
+    fenced = {
+        "runs": F("runs") + 1,
+        "attempts": F("attempts") + 1,
+        "lease_expires_at": None,
+        "next_run_at": Now(),
+    }
+    flashed = expired.filter(phase__in=SECOND_HALF)
+    taken = flashed.update(**fenced, phase=Phase.REBOOT)
+    return taken + expired.update(**fenced)
+
+
+def _due() -> QuerySet[Any]:
+    return _in_progress().filter(lease_expires_at__isnull=True, next_run_at__lte=Now())
+
+
+def _due_first_halves() -> QuerySet[Any]:
+    return _due().exclude(phase__in=SECOND_HALF)
+
+
+def _due_second_halves() -> QuerySet[Any]:
+    return _due().filter(phase__in=SECOND_HALF)
+
+
+def _wake_due(rows: QuerySet[Any], stamp: float) -> Any:
+    for _chunk in range(CHUNKS):
+        found = _stamp(rows, stamp)
+        if not found or not _wake(found):
+            return
+        yield len(found)
+
+
+def _stamp(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
+    rows = rows.order_by("next_run_at")
+    if not connection.features.has_select_for_update_skip_locked:
+        return _stamp_found(rows, seconds)
+    with transaction.atomic():
+        locked = rows.select_for_update(skip_locked=True, of=("self",))
+        return _stamp_found(locked, seconds)
+
+
+def _stamp_found(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
+    found = list(rows.values_list("pk", "runs")[:CHUNK])
+    due = _due().filter(pk__in=[pk for pk, _runs in found])
+    due.update(next_run_at=leases.seconds_from_now(seconds))
+    return found
+
+
+def _wake(found: list[tuple[Any, int]]) -> bool:
+    return all(wakeups.upgrade(pk, run) for pk, run in found)
+
+
+def _wake_clean_ups() -> int:
+    rows = leases.operations().filter(
+        status=OperationStatus.CANCELLED, lease_expires_at__lt=Now()
+    )
+    found = list(rows.values_list("pk", "runs")[:CHUNK])
+    _wake(found)
+    return len(found)
+
+
+def _clear_finished() -> None:
+    rows = leases.operations().filter(lease_expires_at__lt=Now())
+    ended = rows.exclude(
+        status__in=[OperationStatus.IN_PROGRESS, OperationStatus.CANCELLED]
+    )
+    ended.update(lease_expires_at=None)
+
+
+def _void_lost_stamps() -> None:
+    # a broker that lost its messages leaves rows stamped as if they were queued
+    new = Q(runs=0, phase=Phase.QUEUED, evidence__legacy__isnull=True)
+    waiting = _in_progress().filter(new, next_run_at__gt=Now())
+    latest = leases.seconds_from_now(STAMP - 2 * leases.tick_seconds())
+    waiting = waiting.filter(next_run_at__lt=latest)
+    if waiting.exists() and wakeups.queue_is_empty():
+        waiting.update(next_run_at=Now())
+
+
+def _close_legacy() -> None:
+    rows = _due_first_halves().filter(runs=0, evidence__legacy=True)
+    for operation in rows[:CHUNK]:
+        line = _(
+            "Left in progress by an earlier version and never continued: "
+            "closed without flashing the device."
+        )
+        journal.finish(operation, OperationStatus.FAILED, lines=[line])

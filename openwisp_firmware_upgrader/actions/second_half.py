@@ -1,0 +1,197 @@
+"""The second half of an upgrade: one attempt to prove that it worked."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
+from django.utils.translation import gettext as _
+from openwisp_controller.connection.connectors.exceptions import (
+    CommandTimeoutException,
+)
+from openwisp_controller.connection.connectors.ssh import Ssh
+from paramiko import SSHException
+from swapper import load_model as load_any_model
+
+from .. import journal
+from ..exceptions import (
+    DeviceNotReachableYet,
+    FirmwareUpgraderException,
+    LeaseLost,
+    ReconnectionFailed,
+    RecoverableFailure,
+    TimeLimitExceeded,
+    UpgradeCancelled,
+    UpgradeFailed,
+)
+from ..statuses import SECOND_HALF, Phase, UpgradeProgress
+from ..upgraders.openwrt import OpenWrt
+from .conclude_half import end_by_verdict, wait_for_reboot
+from .first_half import make_upgrader
+
+logger = logging.getLogger(__name__)
+
+# what a device that is still away, or goes away again, makes of an attempt
+NOT_REACHED = (
+    DeviceNotReachableYet,
+    RecoverableFailure,
+    TimeLimitExceeded,
+    SoftTimeLimitExceeded,
+    CommandTimeoutException,
+    SSHException,
+    EOFError,
+    OSError,
+)
+
+PROBE_TIMEOUT = 2
+SSH_PORT = 22
+
+
+def has_been_flashed(operation: Any) -> bool:
+    """Tells whether the device may have been flashed by this operation."""
+    return bool(
+        operation.phase in SECOND_HALF
+        or operation.evidence.get("flash_sent_at")
+        # upgraders of third parties report nothing but the progress
+        or operation.progress >= UpgradeProgress.REFLASHING
+    )
+
+
+def run_second_half(operation: Any) -> None:
+    """Makes one attempt to verify the device.
+
+    Arguments:
+        operation: the operation at work, held, whose device may be flashed.
+
+    Raises LeaseLost when the operation is not this worker's any more.
+    """
+    attempt = operation.attempts + 1
+    journal.record(operation, phase=Phase.VERIFY, attempts=attempt)
+    upgrader_class: Any = OpenWrt
+    connection = None
+    try:
+        connection, reachable = pick_connection(operation)
+        operation.hold.connection = connection
+        upgrader = make_upgrader(operation, connection)
+        upgrader_class = type(upgrader)
+        _refuse_unreachable(operation, connection, reachable)
+        _verify(upgrader)
+    except (LeaseLost, UpgradeCancelled, DatabaseError):
+        raise
+    except Exception as error:  # noqa: BLE001 only a verdict ends a flashed device
+        judge(operation, operation.hold.reason or error, upgrader_class)
+    else:
+        end_by_verdict(operation, None)
+    finally:
+        if connection is not None:
+            connection.disconnect()
+
+
+def _verify(upgrader: Any) -> None:
+    verify = getattr(upgrader, "verify", None)
+    if verify is None:
+        raise UpgradeFailed(
+            _(
+                "The worker ended during the flash and this upgrader cannot verify "
+                "the device. Check by hand which firmware it runs."
+            )
+        )
+    verify()
+
+
+def pick_connection(operation: Any) -> tuple[Any, bool]:
+    """Returns the device's likeliest connection and whether its port answers.
+
+    The connection is not opened. The device is read again, since its address
+    may have changed meanwhile.
+    Raises DeviceNotReachableYet without any enabled SSH connection.
+    """
+    connections = load_any_model("connection", "DeviceConnection")
+    rows = connections.objects.select_related("device", "credentials")
+    rows = rows.filter(device_id=operation.device_id, enabled=True)
+    rows = rows.filter(update_strategy__icontains="ssh").order_by("-is_working")
+    found = list(rows)
+    if not found:
+        raise DeviceNotReachableYet(
+            _("No enabled SSH connection is available for this device.")
+        )
+    reachable = next(filter(answers, found), None)
+    return reachable or found[0], reachable is not None
+
+
+def _refuse_unreachable(operation: Any, connection: Any, reachable: bool) -> None:
+    if reachable:
+        return
+    text = _("Trying to reconnect to device at %(addresses)s (attempt n.%(attempt)s)")
+    values = {
+        "addresses": ", ".join(connection.get_addresses()),
+        "attempt": operation.attempts,
+    }
+    operation.log_line(text % values, save=False)
+    raise DeviceNotReachableYet(_("the SSH port does not answer"))
+
+
+def answers(connection: Any) -> bool:
+    """Tells whether the SSH port of a device accepts a TCP connection.
+
+    Connectors other than SSH are taken to answer.
+    """
+    connector = connection.connector_instance
+    if not isinstance(connector, Ssh):
+        return True
+    port = connection.get_params().get("port", SSH_PORT)
+    return any(_accepts(address, port) for address in connection.get_addresses())
+
+
+def _accepts(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=PROBE_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:
+    """Decides after a failed attempt: a verdict, another attempt, or giving up.
+
+    Arguments:
+        operation: the operation at work.
+        error: what ended the attempt.
+        upgrader_class: has RECONNECT_MAX_RETRIES and RECONNECT_RETRY_DELAY.
+    """
+    if isinstance(error, FirmwareUpgraderException) and error.status is not None:
+        if not isinstance(error, RecoverableFailure | TimeLimitExceeded):
+            end_by_verdict(operation, error)
+            return
+    elif not isinstance(error, NOT_REACHED):
+        logger.error("The verification failed", exc_info=error)
+    if operation.attempts >= _option(upgrader_class, "RECONNECT_MAX_RETRIES"):
+        end_by_verdict(operation, _final(error))
+        return
+    delay = _option(upgrader_class, "RECONNECT_RETRY_DELAY")
+    text = _("Device not reachable yet (%(why)s). Trying again in %(delay)s seconds.")
+    values = {"why": str(error) or _("connection failed"), "delay": delay}
+    wait_for_reboot(
+        operation, delay=delay, lines=[text % values], attempts=operation.attempts
+    )
+
+
+def _option(upgrader_class: Any, name: str) -> Any:
+    return getattr(upgrader_class, name, getattr(OpenWrt, name))
+
+
+def _final(error: Exception) -> FirmwareUpgraderException:
+    known = getattr(error, "final", None)
+    if known is not None:
+        return known
+    if isinstance(error, NOT_REACHED):
+        text = _(
+            "Giving up: the device did not answer after the flash (%(why)s). It is "
+            "not known whether the upgrade worked, check the device."
+        )
+        return ReconnectionFailed(text % {"why": error})
+    text = _("Giving up: the device could not be verified (%(why)s).")
+    return UpgradeFailed(text % {"why": str(error) or type(error).__name__})

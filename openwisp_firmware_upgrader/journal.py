@@ -1,0 +1,383 @@
+"""The only writer of an operation while a worker runs it.
+
+Everything is one guarded UPDATE: it hits the row only while the operation is in
+progress and, when a worker holds it, only under the worker's own run number.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import (
+    Case,
+    F,
+    JSONField,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Concat, Length, Now
+from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models.signals import post_save
+
+from .database import steadily
+from .exceptions import LeaseLost, UpgradeCancelled
+from .leases import operations, seconds_from_now
+from .signals import (
+    firmware_upgrader_log_updated,
+    upgrade_half_ending,
+    upgrade_operation_recorded,
+)
+from .statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
+from .swapper import load_model
+
+logger = logging.getLogger(__name__)
+
+TEXT_LIMIT = 16 * 1024
+LOG_LIMIT = 1024 * 1024
+
+
+def clean(text: object) -> str:
+    """Returns text of a device as any database can store it.
+
+    NUL and surrogates are replaced, more than 16 KiB is cut.
+    """
+    kept = str(text).replace("\x00", "\ufffd")
+    kept = kept.encode("utf-8", "replace").decode("utf-8")
+    return kept if len(kept) <= TEXT_LIMIT else f"{kept[:TEXT_LIMIT]}…"
+
+
+def record(
+    operation: Any,
+    *,
+    lines: Iterable[str] = (),
+    phase: str | None = None,
+    progress: int | None = None,
+    evidence: dict[str, Any] | None = None,
+    attempts: int | None = None,
+) -> None:
+    """Stores what happened and the lines that explain it.
+
+    Arguments:
+        operation: the operation at work.
+        lines: new log lines.
+        phase: new phase, None leaves it.
+        progress: new progress in percent, None leaves it.
+        evidence: facts to add to the evidence.
+        attempts: new counter of attempts, None leaves it.
+
+    Raises UpgradeCancelled or LeaseLost when the worker has lost the operation.
+    """
+    fields: dict[str, Any] = {}
+    if evidence is not None:
+        fields["evidence"] = {**operation.evidence, **evidence}
+    for name, value in (
+        ("phase", phase),
+        ("progress", progress),
+        ("attempts", attempts),
+    ):
+        if value is not None:
+            fields[name] = value
+    if not store(operation, lines, fields) and operation.hold is not None:
+        raise why_lost(operation)
+
+
+def store(
+    operation: Any,
+    lines: Iterable[str],
+    fields: dict[str, Any],
+    *,
+    lease: dict[str, Any] | None = None,
+) -> bool:
+    """Writes fields and log lines in one guarded UPDATE.
+
+    Arguments:
+        operation: the operation at work.
+        lines: new log lines, after those that were buffered.
+        fields: values by field name, mirrored on the instance.
+        lease: further assignments that are not mirrored.
+
+    Returns whether the row was hit.
+    """
+    fresh = [clean(line) for line in lines]
+    values = _values(operation, fresh, fields, lease)
+    if not _update(guarded(operation), values):
+        return False
+    _mirror(operation, fields)
+    _announce(operation, fields, fresh)
+    return True
+
+
+def _values(
+    operation: Any,
+    lines: list[str],
+    fields: dict[str, Any],
+    lease: dict[str, Any] | None,
+) -> dict[str, Any]:
+    values = {**(lease or {}), **_assignments(fields), "modified": Now()}
+    text = "\n".join([*take_pending(operation), *lines])
+    if text:
+        values["log"] = _appended(text, capped="status" not in fields)
+    return values
+
+
+@steadily
+def _update(rows: QuerySet[Any], values: dict[str, Any]) -> int:
+    return rows.update(**values)
+
+
+def guarded(operation: Any) -> QuerySet[Any]:
+    """Returns the row as long as it may be written by whoever asks."""
+    rows = operations().filter(pk=operation.pk, status=OperationStatus.IN_PROGRESS)
+    return rows.filter(runs=operation.hold.run) if operation.hold else rows
+
+
+def why_lost(operation: Any) -> LeaseLost | UpgradeCancelled:
+    """Returns why a write of this worker did not reach the row."""
+    if _is_cancelled_and_ours(operation):
+        return UpgradeCancelled()
+    return LeaseLost()
+
+
+@steadily
+def _is_cancelled_and_ours(operation: Any) -> bool:
+    rows = operations().filter(pk=operation.pk, status=OperationStatus.CANCELLED)
+    if operation.hold is not None:
+        rows = rows.filter(runs=operation.hold.run)
+    return rows.exists()
+
+
+def _assignments(fields: dict[str, Any]) -> dict[str, Any]:
+    values = dict(fields)
+    if "evidence" in values:
+        values["evidence"] = Value(values["evidence"], JSONField())
+    return values
+
+
+def _appended(text: str, *, capped: bool) -> Case:
+    cases = [When(log="", then=Value(text, TextField()))]
+    # the line that explains the end is stored whatever the size
+    if capped:
+        full = GreaterThanOrEqual(Length("log"), LOG_LIMIT)
+        cases.append(When(full, then=F("log")))
+    joined = Concat(F("log"), Value(f"\n{text}"), output_field=TextField())
+    return Case(*cases, default=joined)
+
+
+def take_pending(operation: Any) -> list[str]:
+    """Returns the buffered log lines and empties the buffer."""
+    lines = operation.__dict__.pop("_pending_lines", [])
+    return [clean(line) for line in lines]
+
+
+def _mirror(operation: Any, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(operation, name, value)
+
+
+def _remember_line(operation: Any, line: str) -> None:
+    logger.info("# %s", line)
+    if "log" not in operation.get_deferred_fields():
+        operation.log = f"{operation.log}\n{line}" if operation.log else line
+
+
+def _announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
+    for line in lines:
+        _remember_line(operation, line)
+    sender = type(operation)
+    for line in lines:
+        firmware_upgrader_log_updated.send(
+            sender=sender, instance=operation, line=line
+        )
+    changed = frozenset(fields)
+    upgrade_operation_recorded.send(
+        sender=sender, instance=operation, changed=changed, lines=lines
+    )
+    if "status" in changed:
+        transaction.on_commit(partial(announce_status, operation, changed))
+
+
+def announce_status(operation: Any, changed: frozenset[str]) -> None:
+    """Sends ``post_save`` for a change of status made by an UPDATE."""
+    post_save.send(
+        sender=type(operation),
+        instance=operation,
+        created=False,
+        update_fields=changed | {"log", "modified"},
+        raw=False,
+        using=operation._state.db,  # noqa: SLF001 documented by Django
+    )
+
+
+def log_line(operation: Any, line: str, save: bool = True) -> None:
+    """Appends a line to the log; with ``save=False`` at the next write.
+
+    Whoever does not hold the operation appends without a guard and never
+    touches its status. An unsaved operation is inserted.
+    """
+    line = clean(line)
+    if not save:
+        operation.__dict__.setdefault("_pending_lines", []).append(line)
+        _remember_line(operation, line)
+        return
+    if operation._state.adding:  # noqa: SLF001 documented by Django
+        _remember_line(operation, line)
+        operation.save()
+        firmware_upgrader_log_updated.send(
+            sender=type(operation), instance=operation, line=line
+        )
+        return
+    if operation.hold is not None:
+        record(operation, lines=[line])
+        return
+    append(operation, line)
+
+
+def append(operation: Any, line: str) -> None:
+    """Appends a line to the log whatever the status and whoever holds the row."""
+    text = "\n".join([*take_pending(operation), line])
+    rows = operations().filter(pk=operation.pk)
+    _update(rows, {"log": _appended(text, capped=True), "modified": Now()})
+    _announce(operation, {}, [line])
+
+
+def update_progress(operation: Any, progress: int, save: bool = True) -> None:
+    """Sets the progress in percent; with ``save=False`` on the instance only."""
+    if not save or operation._state.adding:  # noqa: SLF001 documented by Django
+        operation.progress = progress
+        if save:
+            operation.save()
+        return
+    record(operation, progress=progress)
+
+
+@steadily
+def status_of(operation: Any) -> str:
+    """Returns the status in the database and refreshes the instance's."""
+    row = operations().filter(pk=operation.pk).values("status", "progress").first()
+    if row is not None:
+        operation.status, operation.progress = row["status"], row["progress"]
+    return str(operation.status)
+
+
+def suspend(
+    operation: Any,
+    *,
+    phase: str,
+    delay: float,
+    lines: Iterable[str] = (),
+    progress: int | None = None,
+    attempts: int = 0,
+    evidence: dict[str, Any] | None = None,
+) -> bool:
+    """Lets go of an operation until it is due again.
+
+    Arguments:
+        operation: the operation at work.
+        phase: queued or reboot.
+        delay: seconds until it is due.
+        lines: new log lines.
+        progress: new progress in percent, None leaves it.
+        attempts: new counter of attempts.
+        evidence: facts to add to the evidence.
+
+    Returns False when the operation is not this worker's any more.
+    """
+    fields: dict[str, Any] = {"phase": phase, "attempts": attempts}
+    if progress is not None:
+        fields["progress"] = progress
+    if evidence is not None:
+        fields["evidence"] = {**operation.evidence, **evidence}
+    upgrade_half_ending.send(sender=type(operation), instance=operation)
+    lease = {"lease_expires_at": None, "next_run_at": seconds_from_now(delay)}
+    return store(operation, lines, fields, lease=lease)
+
+
+def cancel(operation: Any, line: str) -> bool:
+    """Cancels an operation that has not been flashed, whoever holds it.
+
+    The lease stays with its holder, who tidies up the device and gives it back.
+
+    Arguments:
+        operation: the operation to cancel.
+        line: the log line that says so.
+
+    Returns False when it is too late.
+    """
+    rows = operations().filter(
+        pk=operation.pk,
+        status__in=sources(OperationStatus.CANCELLED),
+        phase__in=FIRST_HALF,
+        progress__lt=UpgradeProgress.CANCELLATION_THRESHOLD,
+    )
+    fields = {"status": str(OperationStatus.CANCELLED), "phase": str(Phase.DONE)}
+    values = _values(operation, [line], fields, {"next_run_at": None})
+    if not _update(rows, values):
+        return False
+    _mirror(operation, fields)
+    _announce(operation, fields, [line])
+    return True
+
+
+def finish(
+    operation: Any,
+    status: str,
+    *,
+    installed: bool = False,
+    lines: Iterable[str] = (),
+) -> bool:
+    """Ends an operation, gives its lease back and notes the installed image.
+
+    Arguments:
+        operation: the operation at work.
+        status: the finished status.
+        installed: whether the device counts as running the operation's image.
+        lines: the lines that explain the end.
+
+    Returns False when somebody else has ended the operation or holds it.
+    """
+    fields: dict[str, Any] = {"status": str(status), "phase": str(Phase.DONE)}
+    if status == OperationStatus.SUCCESS:
+        fields["progress"] = 100
+    upgrade_half_ending.send(sender=type(operation), instance=operation)
+    fresh = [clean(line) for line in lines]
+    lease = {"lease_expires_at": None, "next_run_at": None}
+    values = _values(operation, fresh, fields, lease)
+    if not _end(operation, values, installed):
+        return False
+    _mirror(operation, fields)
+    _announce(operation, fields, fresh)
+    return True
+
+
+@steadily
+def _end(operation: Any, values: dict[str, Any], installed: bool) -> bool:
+    with transaction.atomic():
+        if _update(guarded(operation), values):
+            if installed:
+                _note_installed(operation)
+            return True
+    # a commit whose answer was lost is repeated and finds the row ended by us
+    return operation.hold is not None and _ended_by_us(operation, values["status"])
+
+
+def _ended_by_us(operation: Any, status: str) -> bool:
+    rows = operations().filter(pk=operation.pk, runs=operation.hold.run)
+    return status != OperationStatus.CANCELLED and rows.filter(status=status).exists()
+
+
+def _note_installed(operation: Any) -> None:
+    newer = operations().filter(
+        device_id=operation.device_id,
+        status=OperationStatus.IN_PROGRESS,
+        created__gt=operation.created,
+    )
+    if operation.image_id is None or newer.exists():
+        return
+    rows = load_model("DeviceFirmware").objects.filter(device_id=operation.device_id)
+    rows.update(image_id=operation.image_id, installed=True, modified=Now())

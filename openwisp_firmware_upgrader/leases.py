@@ -1,0 +1,179 @@
+"""Who may work on an operation: take, renew and give back its lease.
+
+The database itself allows one lease per device. Times are database time, never
+a worker's clock. ``runs`` grows with every claim and fences the writes of
+whoever held the operation before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, F, IntegerField, Q, QuerySet, When
+from django.db.models.functions import Now
+
+from . import settings as app_settings
+from .database import steadily
+from .statuses import OperationStatus, Phase
+from .swapper import load_model
+
+BUSY_DELAY = 5
+
+
+class DeviceBusy(Exception):
+    """Another operation of the same device holds a lease."""
+
+
+def operations() -> QuerySet[Any]:
+    """Returns the queryset of all upgrade operations."""
+    return load_model("UpgradeOperation").objects.all()
+
+
+def seconds_from_now(seconds: float) -> Any:
+    """Returns the database's own time, ``seconds`` from now."""
+    return Now() + timedelta(seconds=seconds)
+
+
+def free() -> Q:
+    """Returns the condition of rows nobody holds."""
+    return Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
+
+
+def new_or_due() -> Q:
+    """Returns the condition of rows a message without a run number may claim."""
+    return Q(runs=0) | Q(next_run_at__isnull=True) | Q(next_run_at__lte=Now())
+
+
+def claim(
+    pk: Any, run: int | None = None, *, seconds: float, due_only: bool = True
+) -> int | None:
+    """Takes the lease of an operation that is in progress.
+
+    Arguments:
+        pk: primary key of the operation.
+        run: the run number the message carries, None claims what is new or due.
+        seconds: length of the lease.
+        due_only: False claims a row without a run number even before its time.
+
+    Returns the new run number, None when there is nothing to claim.
+    Raises DeviceBusy when another operation of the device holds a lease.
+    """
+    rows = operations().filter(free(), pk=pk, status=OperationStatus.IN_PROGRESS)
+    if run is not None:
+        rows = rows.filter(runs=run)
+    elif due_only:
+        rows = rows.filter(new_or_due())
+    if not _take(rows, seconds):
+        return None
+    return int(operations().values_list("runs", flat=True).get(pk=pk))
+
+
+@steadily
+def _take(rows: QuerySet[Any], seconds: float) -> int:
+    died = Case(
+        When(lease_expires_at__isnull=False, then=1),
+        default=0,
+        output_field=IntegerField(),
+    )
+    try:
+        with _savepoint():
+            return rows.update(
+                runs=F("runs") + 1,
+                attempts=F("attempts") + died,
+                lease_expires_at=seconds_from_now(seconds),
+                next_run_at=None,
+            )
+    except IntegrityError as error:
+        raise DeviceBusy from error
+
+
+def _savepoint() -> AbstractContextManager[Any]:
+    # in autocommit the single UPDATE needs no transaction of its own
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
+
+
+def claim_due_verification(seconds: float) -> tuple[Any, int] | None:
+    """Takes the second half that has been due for the longest time.
+
+    Arguments:
+        seconds: length of the lease.
+
+    Returns its primary key and run number, None when none is due.
+    """
+    due = operations().filter(
+        status=OperationStatus.IN_PROGRESS,
+        phase=Phase.REBOOT,
+        lease_expires_at__isnull=True,
+        next_run_at__lte=Now(),
+    )
+    due = due.order_by("next_run_at")
+    if connection.features.has_select_for_update_skip_locked:
+        with transaction.atomic():
+            found = due.select_for_update(skip_locked=True, of=("self",))
+            return _claim_first(found.values_list("pk", "runs")[:1], seconds)
+    return _claim_first(due.values_list("pk", "runs")[:4], seconds)
+
+
+def _claim_first(rows: Iterable[tuple[Any, int]], seconds: float) -> Any:
+    for pk, run in rows:
+        try:
+            claimed = claim(pk, run, seconds=seconds)
+        except DeviceBusy:
+            wait_for_device(pk)
+            continue
+        if claimed is not None:
+            return pk, claimed
+    return None
+
+
+@steadily
+def wait_for_device(pk: Any) -> int:
+    """Lets an operation wait until its device is free; no attempt is counted."""
+    rows = operations().filter(
+        pk=pk, status=OperationStatus.IN_PROGRESS, lease_expires_at__isnull=True
+    )
+    return rows.update(next_run_at=seconds_from_now(BUSY_DELAY))
+
+
+def renew(held: Iterable[tuple[Any, int]], seconds: float) -> int:
+    """Renews the leases of the given (primary key, run number) pairs."""
+    mine = Q(pk__in=[])
+    for pk, run in held:
+        mine |= Q(pk=pk, runs=run)
+    rows = operations().filter(mine, lease_expires_at__isnull=False)
+    return rows.update(lease_expires_at=seconds_from_now(seconds))
+
+
+@steadily
+def release(pk: Any, run: int) -> int:
+    """Gives the lease back without changing anything else."""
+    rows = operations().filter(pk=pk, runs=run)
+    return rows.update(lease_expires_at=None)
+
+
+@steadily
+def claim_clean_up(pk: Any, run: int, seconds: float) -> bool:
+    """Takes a cancelled operation whose worker died, to tidy up its device."""
+    rows = operations().filter(
+        pk=pk,
+        runs=run,
+        status=OperationStatus.CANCELLED,
+        lease_expires_at__lt=Now(),
+    )
+    return bool(
+        rows.update(runs=F("runs") + 1, lease_expires_at=seconds_from_now(seconds))
+    )
+
+
+def lease_seconds() -> float:
+    """Returns the length of a worker's lease in seconds."""
+    return float(app_settings.LEASE["seconds"])
+
+
+def tick_seconds() -> float:
+    """Returns the seconds between two scans for lost and due operations."""
+    return float(app_settings.LEASE["tick"])

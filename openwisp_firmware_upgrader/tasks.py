@@ -1,0 +1,71 @@
+"""Celery tasks: each loads nothing and calls one action.
+
+One module, because Celery derives the names that deployments route from it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+from openwisp_utils.tasks import OpenwispCeleryTask
+
+from . import settings as app_settings
+from .actions import delete_files, launch_batch, pair_device, resume_operations
+from .actions import run_operation as running
+from .actions.retries import task_options
+
+logger = logging.getLogger(__name__)
+
+
+class WakeUp(Task):
+    """A task whose messages are published once: the table knows the rest."""
+
+    abstract = True
+
+    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
+        """Publishes without retrying, a broker that is down must not block."""
+        kwargs.setdefault("retry", False)
+        return super().apply_async(*args, **kwargs)
+
+
+@shared_task(
+    bind=True,
+    base=WakeUp,
+    soft_time_limit=app_settings.TASK_TIMEOUT,
+    **task_options(),
+)
+def upgrade_firmware(self, operation_id, run=None):
+    """Runs the half an operation is in, after the proofs that are due."""
+    running.work(self, operation_id, run)
+
+
+@shared_task(bind=True, base=WakeUp, soft_time_limit=app_settings.TASK_TIMEOUT)
+def batch_upgrade_operation(self, batch_id, firmwareless):
+    """Launches a mass upgrade."""
+    launch_batch.launch_by_id(batch_id, firmwareless)
+
+
+@shared_task(base=OpenwispCeleryTask, bind=True)
+def create_device_firmware(self, device_id):
+    """Pairs a device with the image it runs."""
+    pair_device.pair_device_by_id(device_id)
+
+
+@shared_task(base=OpenwispCeleryTask, bind=True)
+def create_all_device_firmwares(self, firmware_image_id):
+    """Pairs all devices that run an image with it."""
+    pair_device.pair_image_by_id(firmware_image_id)
+
+
+@shared_task(base=OpenwispCeleryTask)
+def delete_firmware_files(files_to_delete):
+    """Deletes image files from the private storage."""
+    delete_files.delete_files(files_to_delete)
+
+
+@shared_task(base=WakeUp)
+def resume_upgrades():
+    """Goes on with operations that were left or are due."""
+    resume_operations.resume_operations()

@@ -1,0 +1,118 @@
+"""The one place that publishes Celery messages.
+
+The table is the queue, a message is a wake-up: losing one costs time, never an
+operation. A broker that is down is logged and fails nobody's request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+logger = logging.getLogger(__name__)
+
+TASKS = "openwisp_firmware_upgrader.tasks"
+# Redis gives an unacknowledged message to another worker after an hour
+LONGEST_COUNTDOWN = 600
+
+
+def task(name: str) -> Any:
+    """Returns the task ``name`` of this app, by name because tasks stand above."""
+    return import_string(f"{TASKS}.{name}")
+
+
+def send(name: str, *args: Any) -> bool:
+    """Publishes a message for the task ``name``.
+
+    Returns False, after logging why, when the broker did not take it.
+    """
+    return _publish(partial(task(name).delay, *args))
+
+
+def _publish(publish: Any) -> bool:
+    if current_app.conf.task_always_eager:
+        # the task runs here and now: what it raises is its own
+        publish()
+        return True
+    try:
+        publish()
+    except Exception:  # noqa: BLE001 each broker library raises errors of its own
+        logger.warning("The broker did not take a message", exc_info=True)
+        return False
+    return True
+
+
+def upgrade(pk: Any, run: int, delay: float = 0) -> bool:
+    """Wakes a worker for one operation, ``delay`` seconds from now.
+
+    Longer waits than ten minutes are left to the table.
+    """
+    if delay > LONGEST_COUNTDOWN:
+        return True
+    wake = task("upgrade_firmware").apply_async
+    return _publish(partial(wake, args=(str(pk), run), countdown=delay or None))
+
+
+def upgrade_on_commit(pk: Any) -> None:
+    """Wakes a worker for a new operation once its row is committed."""
+    transaction.on_commit(partial(send, "upgrade_firmware", pk))
+
+
+def upgrade_many_on_commit(pks: Iterable[Any]) -> None:
+    """Wakes workers for new operations once their rows are committed."""
+    transaction.on_commit(partial(upgrade_many, list(pks)))
+
+
+def upgrade_many(pks: Iterable[Any]) -> None:
+    """Wakes workers for new operations; stops at the first failure."""
+    for pk in pks:
+        if not send("upgrade_firmware", pk):
+            return
+
+
+def batch_on_commit(batch_pk: Any, firmwareless: bool) -> None:
+    """Wakes a worker that launches a mass upgrade once it is committed."""
+    transaction.on_commit(
+        partial(send, "batch_upgrade_operation", batch_pk, firmwareless)
+    )
+
+
+def queue_is_empty() -> bool:
+    """Tells whether the broker holds no wake-up for operations.
+
+    False also when the broker does not say.
+    """
+    if current_app.conf.task_always_eager:
+        return False
+    try:
+        name = f"{TASKS}.upgrade_firmware"
+        queue = current_app.amqp.router.route({}, name)["queue"].name
+        with current_app.connection_for_read() as broker:
+            found = broker.default_channel.queue_declare(queue, passive=True)
+    except Exception:  # noqa: BLE001 each broker library raises errors of its own
+        logger.info("The length of the queue is not known", exc_info=True)
+        return False
+    return found.message_count == 0
+
+
+def start_ticking(consumer: Any, seconds: float) -> None:
+    """Publishes ``resume_upgrades`` now and every ``seconds``.
+
+    Arguments:
+        consumer: the Celery consumer that sends ``worker_ready``.
+        seconds: time between two scans.
+    """
+    publish_resume(seconds)
+    consumer.timer.call_repeatedly(seconds, publish_resume, (seconds,))
+
+
+def publish_resume(seconds: float) -> None:
+    """Publishes one scan for lost and due operations, void after its tick."""
+    wake = task("resume_upgrades").apply_async
+    _publish(partial(wake, expires=max(seconds, 5)))
