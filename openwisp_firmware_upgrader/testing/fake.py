@@ -1,0 +1,2 @@
+class FakeDevice:
+    pass

@@ -1,0 +1,149 @@
+"""``python -m openwisp_firmware_upgrader.testing.fleet``: a fleet as a process.
+
+Prints one JSON line (``port``, ``control``, ``first_address``, ``devices``) when
+all devices answer, and serves until SIGINT, SIGTERM or the command ``stop``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from typing import Any
+
+from ..device import Device
+from ..faults import FAULTS
+from .control import Control
+from .server import FleetOptions, FleetServer
+from .ssh import Access
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a fleet until it is told to stop; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        asyncio.run(_serve(options))
+    except OSError as error:
+        sys.stderr.write(f"fleet: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m openwisp_firmware_upgrader.testing.fleet",
+        description="Simulated OpenWrt devices behind real SSH on 127/8.",
+        epilog="Faults: "
+        + "; ".join(f"{f.name}: {f.description}" for f in FAULTS.values()),
+    )
+    add = parser.add_argument  # one line per option keeps the table readable
+    add("--devices", type=int, default=1, help="devices without a fault")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        choices=FAULTS,
+        metavar="NAME",
+        help="one more device with this fault (repeatable)",
+    )
+    add("--port", type=int, default=0, help="SSH port, 0 = a free one")
+    add("--first-address", default="127.1.0.1", help="address of the first device")
+    add(
+        "--control",
+        default="0",
+        metavar="ADDRESS",
+        help="host:port, port, or path of a unix socket; 0 = a free port",
+    )
+    add(
+        "--uuid",
+        action="append",
+        default=[],
+        help="UUID of the next device (repeatable); default: random",
+    )
+    add("--user", default="root")
+    add("--password", default="password")
+    add(
+        "--key",
+        action="append",
+        default=[],
+        metavar="PUBLIC_KEY",
+        help="public key that may log in (repeatable)",
+    )
+    add("--boot-time", type=float, help="seconds a reboot takes")
+    add("--release", help="release.description the devices run")
+    add("--board", dest="board_name", help="board name of the devices")
+    add("--model", help="model of the devices")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=JSON",
+        help="any attribute of the devices, e.g. tmp_size_kib=300000",
+    )
+    add("--until-eof", action="store_true", help="end when standard input ends")
+    return parser
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or name not in Device.__dataclass_fields__:
+        raise argparse.ArgumentTypeError(f"no attribute of a device: {text}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _options(given: argparse.Namespace) -> FleetOptions:
+    attributes = dict(given.set)
+    for name in ("boot_time", "release", "board_name", "model"):
+        if getattr(given, name) is not None:
+            attributes[name] = getattr(given, name)
+    return FleetOptions(
+        devices=given.devices,
+        port=given.port,
+        first_address=given.first_address,
+        faults=given.fault,
+        uuids=given.uuid,
+        attributes=attributes,
+        access=Access(given.user, given.password, tuple(given.key)),
+    )
+
+
+async def _serve(given: argparse.Namespace) -> None:
+    fleet = FleetServer(_options(given))
+    await fleet.start()
+    control = Control(fleet, given.control)
+    await control.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, fleet.stop)
+    if given.until_eof:
+        await _stop_at_eof(fleet)
+    ready = {
+        "port": fleet.port,
+        "control": control.address,
+        "first_address": fleet.options.first_address,
+        "devices": len(fleet.actors),
+    }
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    await fleet.stopped.wait()
+    await control.close()
+    await fleet.close()
+
+
+async def _stop_at_eof(fleet: FleetServer) -> None:
+    class Watch(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            fleet.stop()
+
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(Watch, sys.stdin)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""SSH as dropbear serves it: exec requests and SCP, nothing else.
+
+No SFTP, no shell, no forwarding; a receive window of 24,576 bytes
+(openwrt.md 4.9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+
+import asyncssh
+
+from .actor import Actor
+from .command_session import CommandSession
+
+RECEIVE_WINDOW = 24_576
+MAX_PACKET = 16_384
+LOGIN_TIMEOUT = 60
+CIPHERS = ["aes128-gcm@openssh.com", "aes128-ctr", "chacha20-poly1305@openssh.com"]
+
+logging.getLogger("asyncssh").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may log in: a user with a password, or with one of the keys.
+
+    ``keys`` are public keys in OpenSSH's format, one per line.
+    """
+
+    user: str = "root"
+    password: str = "password"
+    keys: tuple[str, ...] = ()
+
+    def accepts_key(self, key: asyncssh.SSHKey) -> bool:
+        """Tell whether ``key`` is one of the keys, comments aside."""
+        blob = key.export_public_key("openssh").split()[:2]
+        return any(line.encode().split()[:2] == blob for line in self.keys)
+
+
+class SshService:
+    """Serves accepted sockets of all devices of a fleet with one host key."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._options: asyncssh.SSHServerConnectionOptions | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def prepare(self) -> None:
+        """Make the host key and the options that every connection shares."""
+        self._options = await asyncssh.SSHServerConnectionOptions.construct(
+            config=None,
+            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            login_timeout=LOGIN_TIMEOUT,
+            encryption_algs=CIPHERS,
+            compression_algs=["none"],
+            encoding=None,
+            window=RECEIVE_WINDOW,
+            max_pktsize=MAX_PACKET,
+            server_version="dropbear_2022.83",
+            allow_pty=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+        )
+
+    def serve(self, actor: Actor, sock: socket.socket) -> None:
+        """Speak SSH for the device of ``actor`` over ``sock``."""
+        task = asyncio.get_running_loop().create_task(self._serve(actor, sock))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, actor: Actor, sock: socket.socket) -> None:
+        connection = Connection(actor, sock, self._access)
+        actor.connections.add(connection)
+        try:
+            await asyncssh.run_server(
+                sock, options=self._options, server_factory=lambda: connection
+            )
+        except (OSError, asyncssh.Error):
+            # a client that leaves before it logged in is no event here
+            connection.closed()
+
+    async def stop(self) -> None:
+        """Give up log-ins that are under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Connection(asyncssh.SSHServer):
+    """One connection of a client to a device."""
+
+    def __init__(self, actor: Actor, sock: socket.socket, access: Access) -> None:
+        self.actor = actor
+        self.sock = sock
+        self.number = 0
+        self.lost = asyncio.Event()
+        self.answered = asyncio.Event()
+        self._access = access
+        self._ssh: asyncssh.SSHServerConnection | None = None
+        self._greeted = False
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Keep the connection, to be able to cut it."""
+        self._ssh = conn
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the client is gone."""
+        self.closed()
+
+    def begin_auth(self, username: str) -> bool:
+        """Ask everybody to authenticate."""
+        return True
+
+    def password_auth_supported(self) -> bool:
+        """Allow passwords."""
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        """Check user and password."""
+        return (username, password) == (self._access.user, self._access.password)
+
+    def public_key_auth_supported(self) -> bool:
+        """Allow keys."""
+        return bool(self._access.keys)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Check user and key."""
+        return username == self._access.user and self._access.accepts_key(key)
+
+    def auth_completed(self) -> None:
+        """Count the connection among the sessions of the device."""
+        self.number = self.actor.device.record.login()
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
+        """Open a channel for a command."""
+        return CommandSession(self)
+
+    def closed(self) -> None:
+        """Note the end of the connection, once."""
+        if self.lost.is_set():
+            return
+        self.lost.set()
+        self.actor.connections.discard(self)
+        if self.number:
+            self.actor.device.record.logout()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        if self._ssh is not None:
+            self._ssh.abort()
+        else:
+            self.sock.close()
+        self.closed()
+
+    async def greet(self) -> None:
+        """Wait at the hook that belongs to the first command."""
+        if self._greeted:
+            return
+        self._greeted = True
+        verifying = self.actor.device.awaits_verification
+        name = "verify_connected" if verifying else "before_first_command"
+        await self.actor.hooks.pass_by(name, self.actor.index)
