@@ -17,7 +17,7 @@ import importlib
 from typing import Any
 
 from .expectations import EXPECTED, Expectation
-from .fake import FakeDevice
+from .fake import FakeConnection, FakeDevice
 from .faults import FAULTS, FaultSpec
 from .images import make_image, make_metadata, release_of, write_image
 from .records import DeviceReport, Ledger
@@ -30,6 +30,7 @@ __all__ = [
     "FAULTS",
     "DeviceReport",
     "Expectation",
+    "FakeConnection",
     "FakeDevice",
     "FaultSpec",
     "Fleet",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .blobs import Blob
 from .effects import Result, Running, Sleep
-from .filesystem import FileError, normalize
+from .filesystem import TMP, FileError, normalize
 
 if TYPE_CHECKING:
     from .device import Device
@@ -205,7 +205,7 @@ def disk_free(device: Device, args: list[str], stdin: Blob) -> Result:
     rows = {
         "/": ("/dev/root", 4096, 4096, 0),
         "/overlay": ("/dev/mtdblock4", 9536, 1024, 8512),
-        "/tmp": ("tmpfs", total, total - free, free),
+        TMP: ("tmpfs", total, total - free, free),
     }
     paths = [arg for arg in args if not arg.startswith("-")]
     mounts = [_mount(path) for path in paths] or list(rows)
@@ -220,7 +220,7 @@ def disk_free(device: Device, args: list[str], stdin: Blob) -> Result:
 def _mount(path: str) -> str:
     path = normalize(path)
     return next(
-        (m for m in ("/tmp", "/overlay") if path == m or path.startswith(m + "/")), "/"
+        (m for m in (TMP, "/overlay") if path == m or path.startswith(m + "/")), "/"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import openwrt_commands
 from .applets import APPLETS
+from .filesystem import TMP
 from .sysupgrade import sysupgrade
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def provided(device: Device) -> Provided:
         "/proc/version": lambda: f"Linux version {device.kernel}\n",
         "/etc/openwrt_release": lambda: openwrt_commands.openwrt_release(device),
         "/etc/os-release": lambda: openwrt_commands.os_release(device),
-        "/tmp/sysinfo/board_name": lambda: f"{device.board_name}\n",
-        "/tmp/sysinfo/model": lambda: f"{device.model}\n",
+        f"{TMP}/sysinfo/board_name": lambda: f"{device.board_name}\n",
+        f"{TMP}/sysinfo/model": lambda: f"{device.model}\n",
         "/proc/sys/vm/drop_caches": lambda: "0\n",
         "/dev/null": lambda: "",
     }

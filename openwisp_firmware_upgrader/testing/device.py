@@ -23,7 +23,8 @@ from .shell import Command, Shell
 MARKER = "/etc/openwisp/firmware_checksum"
 DEFAULT_RELEASE = "OpenWrt 23.05.3 r23809-234f1a2efa"
 SERVICES = (
-    "uhttpd dnsmasq openwisp-config openwisp-monitoring cron rpcd odhcpd log".split()
+    *("uhttpd", "dnsmasq", "openwisp-config", "openwisp-monitoring"),
+    *("cron", "rpcd", "odhcpd", "log"),
 )
 OCCUPIED_TMP_LEAVES = 16 * 1024
 
@@ -84,16 +85,16 @@ class Device:
     flash_fault: str = ""
     missing_commands: tuple[str, ...] = ()
     fault: str = "none"
-    service_names: tuple[str, ...] = tuple(SERVICES)
+    service_names: tuple[str, ...] = SERVICES
     record: Record = field(default_factory=Record, repr=False)
 
     def __post_init__(self) -> None:
         self.uuid = str(self.uuid or uuids.uuid4())
         self.settings: dict[str, str] = {}
+        self._before_fault: dict[str, Any] = {}
         self.boots = 0
         self.pending: Flash | None = None
-        self.flashed_release: str | None = None
-        self.awaits_verification = False
+        self.flashed: str | None = None
         self.files = FileSystem(
             self.provided_files, lambda: self.tmp_limit, lambda: self.overlay
         )
@@ -105,9 +106,10 @@ class Device:
 
         Raises `ValueError` for an unknown name.
         """
-        for attribute in fault_named(self.fault).attributes:
-            setattr(self, attribute, _default(attribute))
         spec = fault_named(name)
+        for attribute, value in self._before_fault.items():
+            setattr(self, attribute, value)
+        self._before_fault = {n: getattr(self, n) for n in spec.attributes}
         self.fault = name
         for attribute, value in spec.attributes.items():
             setattr(self, attribute, value)
@@ -141,6 +143,11 @@ class Device:
         """The checksum in the marker file, None without a file."""
         blob = self.files.files.get(MARKER)
         return None if blob is None else blob.text.strip()
+
+    @property
+    def awaits_verification(self) -> bool:
+        """Whether the device was flashed and the marker not yet written."""
+        return self.flashed is not None and self.flashed != self.marker
 
     @property
     def tmp_limit(self) -> int:
@@ -180,7 +187,7 @@ class Device:
         self.files.clear_tmp()
 
     def _install(self, flash: Flash) -> None:
-        self.awaits_verification = True
+        self.flashed = flash.image.sha256
         if self.flash_fault == "old_firmware":
             return
         metadata = read_metadata(flash.image) or {}
@@ -202,7 +209,3 @@ class Device:
 
 
 _FIELDS = {name for name in Device.__dataclass_fields__ if name != "record"}
-
-
-def _default(attribute: str) -> Any:
-    return Device.__dataclass_fields__[attribute].default

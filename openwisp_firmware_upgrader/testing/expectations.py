@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .filesystem import TMP
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -51,7 +53,7 @@ EXPECTED: dict[str, Expectation] = {
     ),
     "low_memory": Expectation("aborted", False, 0, "memory", _UNTOUCHED),
     "no_wifi_command": _success(),
-    "full_tmp": Expectation("aborted", False, 0, "/tmp", _UNTOUCHED),
+    "full_tmp": Expectation("aborted", False, 0, TMP, _UNTOUCHED),
     "bad_image": Expectation("aborted", False, 0, "Image check", _UNTOUCHED),
     "truncated_upload": Expectation(
         "failed", False, 0, None, (*_UNTOUCHED, "all_retries")

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 
 from .blobs import Blob
 
+TMP = "/tmp"  # noqa: S108  (of the simulated device)
 ROOT_DIRECTORIES = frozenset(
-    "/ /tmp /etc /etc/config /etc/init.d /etc/openwisp /bin /sbin /usr /usr/bin "
-    "/usr/sbin /usr/libexec /proc /sys /dev /root /overlay /rom /lib /var /tmp/sysinfo".split()
+    {TMP, f"{TMP}/sysinfo", "/", "/etc", "/etc/config", "/etc/init.d", "/etc/openwisp"}
+    | {"/bin", "/sbin", "/usr", "/usr/bin", "/usr/sbin", "/usr/libexec", "/lib"}
+    | {"/proc", "/sys", "/dev", "/root", "/overlay", "/rom", "/var"}
 )
 SINKS = ("/dev/", "/proc/", "/sys/")
 NOT_FOUND = "No such file or directory"
@@ -159,7 +161,7 @@ class FileSystem:
 
     def clear_tmp(self) -> None:
         """Empty /tmp, as a boot does."""
-        self._remove_tree("/tmp")
+        self._remove_tree(TMP)
 
     def clear_etc(self) -> None:
         """Forget the configuration, as a flash with ``-n`` does."""
@@ -180,4 +182,4 @@ def normalize(path: str) -> str:
 
 def in_tmp(path: str) -> bool:
     """Tell whether ``path`` lies below /tmp."""
-    return normalize(path).startswith("/tmp/")
+    return normalize(path).startswith(f"{TMP}/")

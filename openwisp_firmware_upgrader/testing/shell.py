@@ -204,7 +204,11 @@ class Shell:
             pattern += quoted[1:]
         if not any(fields) and not any(s.quoted for s in word.segments):
             return []
-        return [path for pair in zip(fields, pattern) for path in self._paths(*pair)]
+        return [
+            path
+            for pair in zip(fields, pattern, strict=True)
+            for path in self._paths(*pair)
+        ]
 
     def _paths(self, text: str, pattern: str) -> list[str]:
         if not PATTERN.search(pattern) or pattern == glob.escape(text):

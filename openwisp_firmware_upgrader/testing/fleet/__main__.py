@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Faults: "
         + "; ".join(f"{f.name}: {f.description}" for f in FAULTS.values()),
     )
-    add = parser.add_argument  # one line per option keeps the table readable
+    add = parser.add_argument
     add("--devices", type=int, default=1, help="devices without a fault")
     add(
         "--fault",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncssh
 
 from ..effects import Effect, Flash, Hang, Hook, Reboot, Result, Running, Sleep
-from .scp_sink import ScpSink
+from ..scp_sink import ScpSink
 
 if TYPE_CHECKING:
     from .ssh import Connection

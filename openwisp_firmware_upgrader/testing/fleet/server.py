@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +90,7 @@ class FleetServer:
 
     def _listen(self) -> None:
         for _ in range(PORT_ATTEMPTS):
-            self.port = self.options.port or random.choice(sockets.PORTS)
+            self.port = self.options.port or sockets.random_port()
             try:
                 for actor in self.actors:
                     actor.port = self.port
@@ -225,7 +224,7 @@ class FleetServer:
         await asyncio.gather(*(actor.stop() for actor in self.actors))
         faults = self._faults()
         del self.actors[len(faults) :]
-        for actor, fault in zip(self.actors, faults):
+        for actor, fault in zip(self.actors, faults, strict=True):
             kept = {"uuid": actor.device.uuid, "fault": fault}
             actor.device = Device(**{**self.options.attributes, **kept})
             actor.address = actor.first_address
@@ -250,9 +249,10 @@ class FleetServer:
         return _line({"result": result})
 
 
+#: what the control interface may call
 CONTROL = frozenset(
-    "status devices addresses add set set_each arm release wait_hook wait_state "
-    "power link reset stop".split()
+    {"status", "devices", "addresses", "add", "set", "set_each", "arm", "release"}
+    | {"wait_hook", "wait_state", "power", "link", "reset", "stop"}
 )
 
 

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import ipaddress
 import os
+import random
 import resource
 import socket
 import struct
@@ -39,6 +40,11 @@ def loopback_addresses(first: str) -> Iterator[str]:
         if int(address) % 256 not in (0, 255):
             yield str(address)
         address += 1
+
+
+def random_port() -> int:
+    """Return a port to try."""
+    return random.choice(PORTS)  # noqa: S311  (a port is no secret)
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -32,7 +32,7 @@ class Access:
     """
 
     user: str = "root"
-    password: str = "password"
+    password: str = "password"  # noqa: S105  (of a simulated device)
     keys: tuple[str, ...] = ()
 
     def accepts_key(self, key: asyncssh.SSHKey) -> bool:
@@ -107,6 +107,8 @@ class Connection(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Keep the connection, to be able to cut it."""
         self._ssh = conn
+        if self.lost.is_set():
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the client is gone."""
@@ -153,8 +155,6 @@ class Connection(asyncssh.SSHServer):
         """End the connection without a word."""
         if self._ssh is not None:
             self._ssh.abort()
-        else:
-            self.sock.close()
         self.closed()
 
     async def greet(self) -> None:

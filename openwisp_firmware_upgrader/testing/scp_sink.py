@@ -6,14 +6,15 @@ reads a whole file even when it cannot be written and answers at the end.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import time
 from dataclasses import dataclass, field
 
-from ..blobs import BlobWriter
-from ..device import Device
-from ..filesystem import NO_SPACE, FileError, in_tmp
-from ..records import UploadRecord
+from .blobs import BlobWriter
+from .device import Device
+from .filesystem import NO_SPACE, FileError, in_tmp
+from .records import UploadRecord
 
 OK = b"\0"
 TRUNCATED_KEEPS = 0.75
@@ -138,7 +139,9 @@ class ScpSink:
 
     def _store(self, file: _Incoming) -> None:
         blob = file.writer.blob()
-        self._device.files.write(file.path, blob)
+        with contextlib.suppress(FileError):
+            # another upload may have taken the rest of /tmp meanwhile
+            self._device.files.write(file.path, blob)
         file.record.size = blob.size
         file.record.sha256 = blob.sha256
         file.record.complete = blob.size == file.record.declared
