@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from .. import journal
 from ..statuses import OperationStatus, UpgradeProgress
+from .settle_batch import settle_ended
 
 
 def cancel_operation(operation: Any) -> None:
@@ -22,6 +23,7 @@ def cancel_operation(operation: Any) -> None:
     if not journal.cancel(operation, line):
         journal.status_of(operation)
         raise ValueError(_refusal(operation))
+    settle_ended(operation)
 
 
 def _refusal(operation: Any) -> str:

@@ -25,6 +25,7 @@ from ..exceptions import (
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
 from .retries import retry_delay
+from .settle_batch import settle_ended
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ def finish(
     operation: Any, status: str, *, installed: bool = False, lines: Any = ()
 ) -> None:
     """Ends the operation; somebody else's end is left as it is."""
-    if not journal.finish(operation, status, installed=installed, lines=lines):
+    if journal.finish(operation, status, installed=installed, lines=lines):
+        settle_ended(operation)
+    else:
         leave(operation)
 
 
@@ -121,7 +124,9 @@ def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
 
 
 @_conclude.register
-def _outcome(error: FirmwareUpgraderException, operation: Any, recoverable: bool) -> None:
+def _outcome(
+    error: FirmwareUpgraderException, operation: Any, recoverable: bool
+) -> None:
     status = error.status or OperationStatus.FAILED
     lines = _text_of(error)
     finish(operation, status, installed=error.installed, lines=lines)

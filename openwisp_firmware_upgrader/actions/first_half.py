@@ -15,6 +15,7 @@ from ..exceptions import RecoverableFailure, UpgradeAborted, UpgradeFailed
 from ..statuses import OperationStatus, Phase
 from ..utils import get_upgrader_class_from_device_connection
 from .retries import max_retries
+from .settle_batch import settle_ended
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,14 @@ def run_first_half(operation: Any) -> None:
     success = OperationStatus.SUCCESS
     if not journal.finish(operation, success, installed=True):
         raise journal.why_lost(operation)
+    settle_ended(operation)
 
 
 def refuse_impossible(operation: Any) -> None:
     """Raises the outcome of an operation that cannot be carried out."""
     _refuse_after_deaths(operation)
     device = operation.device
-    if device._is_deactivated:  # noqa: SLF001 the controller has no public name
+    if device.is_deactivated():
         raise UpgradeAborted(
             _("The device has been deactivated, it will not be upgraded.")
         )
@@ -105,9 +107,10 @@ def abort_if_younger(operation: Any) -> bool:
     older = find_older(operation)
     if older is None:
         return False
-    return journal.finish(
-        operation, OperationStatus.ABORTED, lines=[busy_text(older)]
-    )
+    lines = [busy_text(older)]
+    ended = journal.finish(operation, OperationStatus.ABORTED, lines=lines)
+    settle_ended(operation)
+    return ended
 
 
 def working_connection(operation: Any) -> Any:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from .. import journal, leases, wakeups
 from ..statuses import SECOND_HALF, OperationStatus, Phase
 from .launch_batch import continue_launches
-from .settle_batch import settle_abandoned
+from .settle_batch import settle_abandoned, settle_ended
 
 logger = logging.getLogger(__name__)
 
@@ -137,3 +137,4 @@ def _close_legacy() -> None:
             "closed without flashing the device."
         )
         journal.finish(operation, OperationStatus.FAILED, lines=[line])
+        settle_ended(operation)

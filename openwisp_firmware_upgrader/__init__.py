@@ -1,0 +1,17 @@
+"""Firmware upgrades of OpenWrt devices for OpenWISP."""
+
+VERSION = (1, 4, 0, "alpha")
+__version__ = VERSION  # alias
+
+
+def get_version() -> str:
+    """Returns the version as text, such as ``1.4a0`` or, when final, ``1.3.1``."""
+    major, minor, patch, stage, *rest = VERSION
+    version = f"{major}.{minor}"
+    if patch:
+        version = f"{version}.{patch}"
+    if VERSION[3:] == ("alpha", 0):
+        return f"{version} pre-alpha"
+    if stage != "final":
+        version = f"{version}{stage[0]}{rest[0] if rest else 0}"
+    return version

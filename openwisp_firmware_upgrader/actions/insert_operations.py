@@ -1,0 +1,197 @@
+"""Adds one chunk of operations to a mass upgrade, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import jsonschema
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.db.models.signals import post_save
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from swapper import load_model as load_any_model
+
+from .. import leases, wakeups
+from ..constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
+from ..exceptions import FirmwareUpgradeOptionsException
+from ..statuses import OperationStatus, Phase
+from ..swapper import load_model
+from ..utils import get_upgrader_class_from_device_connection
+from .first_half import busy_text
+
+# how long a wake-up may wait in the queue before it is published again
+STAMP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A device of a mass upgrade and the image it is to get."""
+
+    device_id: Any
+    image: Any
+
+
+@dataclass
+class Known:
+    """What one chunk needs to know of its devices, read set-wise."""
+
+    devices: dict[Any, Any]
+    running: dict[Any, Any]
+    connections: dict[Any, Any]
+    options: dict[str, Any]
+    verdicts: dict[str, str] = field(default_factory=dict)
+
+
+def insert_operations(batch: Any, candidates: list[Candidate]) -> None:
+    """Adds the operations of one chunk in one transaction.
+
+    Devices that have an operation of the batch already are left out, so that a
+    chunk may be repeated. A device that cannot be upgraded gets an aborted
+    operation that says why; its DeviceFirmware stays as it is.
+    """
+    with transaction.atomic():
+        _lock(batch)
+        candidates = _without_operation(batch, candidates)
+        known = _look_up(batch, candidates)
+        created = [
+            _operation(batch, candidate, _refusal(candidate, known))
+            for candidate in candidates
+            if candidate.device_id in known.devices
+        ]
+        _insert(created)
+        _point_to_images(created)
+        _stamp(batch)
+
+
+def _lock(batch: Any) -> None:
+    # two launchers of one batch take turns, the second finds nothing left
+    rows = type(batch).objects.select_for_update(of=("self",))
+    rows.filter(pk=batch.pk).values_list("pk").get()
+
+
+def _stamp(batch: Any) -> None:
+    due = leases.seconds_from_now(leases.lease_seconds())
+    type(batch).objects.filter(pk=batch.pk).update(next_run_at=due)
+
+
+def _without_operation(batch: Any, candidates: list[Candidate]) -> list[Candidate]:
+    ids = [candidate.device_id for candidate in candidates]
+    rows = load_model("UpgradeOperation").objects.filter(batch=batch, device__in=ids)
+    present = set(rows.values_list("device_id", flat=True))
+    return [c for c in candidates if c.device_id not in present]
+
+
+def _look_up(batch: Any, candidates: Iterable[Candidate]) -> Known:
+    ids = [candidate.device_id for candidate in candidates]
+    operations = load_model("UpgradeOperation").objects.filter(
+        device__in=ids, status=OperationStatus.IN_PROGRESS
+    )
+    connections = load_any_model("connection", "DeviceConnection").objects
+    ssh = Q(enabled=True, update_strategy__icontains="ssh")
+    rows = connections.filter(ssh, device__in=ids).order_by("-pk")
+    return Known(
+        devices=load_any_model("config", "Device").objects.in_bulk(ids),
+        running=dict(operations.values_list("device_id", "pk")),
+        connections={row.device_id: row for row in rows},
+        options=batch.upgrade_options or {},
+    )
+
+
+def _refusal(candidate: Candidate, known: Known) -> str:
+    device = known.devices[candidate.device_id]
+    organization_id = candidate.image.build.category.organization_id
+    connection = known.connections.get(device.pk)
+    if device.is_deactivated():
+        return str(DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR)
+    if organization_id not in (None, device.organization_id):
+        return _("The device belongs to another organization than the image.")
+    if device.model not in candidate.image.boards:
+        return _("The image does not fit the model of the device.")
+    if device.pk in known.running:
+        return busy_text(known.running[device.pk])
+    if connection is None:
+        return _(
+            "The device has no enabled SSH connection. Add its credentials before "
+            "upgrading it."
+        )
+    return _refused_options(connection, known)
+
+
+def _refused_options(connection: Any, known: Known) -> str:
+    strategy = connection.update_strategy
+    if known.options and strategy not in known.verdicts:
+        upgrader_class = get_upgrader_class_from_device_connection(connection)
+        known.verdicts[strategy] = _validate(upgrader_class, known.options)
+    return known.verdicts.get(strategy, "")
+
+
+def _validate(upgrader_class: Any, options: dict[str, Any]) -> str:
+    if not getattr(upgrader_class, "SCHEMA", None):
+        return _("The upgrader of this device does not take upgrade options.")
+    text = _("The upgrade options do not suit this device: %(why)s")
+    try:
+        upgrader_class.validate_upgrade_options(options)
+    except jsonschema.ValidationError as error:
+        return text % {"why": error.message}
+    except FirmwareUpgradeOptionsException as error:
+        return text % {"why": error}
+    return ""
+
+
+def _operation(batch: Any, candidate: Candidate, refusal: str) -> Any:
+    operation = load_model("UpgradeOperation")(
+        device_id=candidate.device_id,
+        image=candidate.image,
+        batch=batch,
+        upgrade_options=batch.upgrade_options or {},
+        created_by_id=batch.created_by_id,
+    )
+    if refusal:
+        operation.status = OperationStatus.ABORTED.value
+        operation.phase = Phase.DONE.value
+        operation.log = refusal
+    else:
+        operation.next_run_at = timezone.now() + STAMP
+    return operation
+
+
+def _insert(created: list[Any]) -> None:
+    load_model("UpgradeOperation").objects.bulk_create(created)
+    started = [o.pk for o in created if o.status == OperationStatus.IN_PROGRESS]
+    # receivers hear of the rows before a worker may begin with them
+    transaction.on_commit(partial(_announce, created))
+    wakeups.upgrade_many_on_commit(started)
+
+
+def _announce(created: list[Any]) -> None:
+    for operation in created:
+        post_save.send(
+            sender=type(operation),
+            instance=operation,
+            created=True,
+            update_fields=None,
+            raw=False,
+            using=operation._state.db,  # noqa: SLF001 documented by Django
+        )
+
+
+def _point_to_images(created: list[Any]) -> None:
+    model = load_model("DeviceFirmware")
+    started = [o for o in created if o.status == OperationStatus.IN_PROGRESS]
+    paired = model.objects.filter(device__in=[o.device_id for o in started])
+    present = set(paired.values_list("device_id", flat=True))
+    for image in {operation.image for operation in started}:
+        ids = [o.device_id for o in started if o.image_id == image.pk]
+        rows = paired.filter(device__in=ids)
+        rows.update(image=image, installed=False, modified=Now())
+    model.objects.bulk_create(
+        model(device_id=o.device_id, image=o.image, installed=False)
+        for o in started
+        if o.device_id not in present
+    )

@@ -1,0 +1,114 @@
+"""Stores what the operations of a mass upgrade amount to."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.db.models.signals import post_save
+
+from ..statuses import BATCH_FINISHED, BatchStatus, OperationStatus
+from ..swapper import load_model
+
+ABANDONED_AT_ONCE = 100
+
+
+def is_launching(batch: Any) -> bool:
+    """Tells whether operations are still being added to a batch."""
+    return not batch.launched and batch.next_run_at is not None
+
+
+def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
+    """Stores the status of a batch when it has changed.
+
+    Arguments:
+        batch: the mass upgrade.
+
+    Returns its status and the number of its operations, in total and by status.
+    """
+    counts = count_operations(batch)
+    status = status_of(counts, batch)
+    if status != batch.status and not (is_launching(batch) and status in BATCH_FINISHED):
+        _store(batch, status)
+    return batch.status, counts
+
+
+def count_operations(batch: Any) -> dict[str, int]:
+    """Returns the number of a batch's operations, in total and by status."""
+    names = {
+        "in_progress": OperationStatus.IN_PROGRESS,
+        "successful": OperationStatus.SUCCESS,
+        "failed": OperationStatus.FAILED,
+        "cancelled": OperationStatus.CANCELLED,
+        "aborted": OperationStatus.ABORTED,
+    }
+    counts = {n: Count("pk", filter=Q(status=status)) for n, status in names.items()}
+    rows = load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
+    found = rows.aggregate(total_operations=Count("pk"), **counts)
+    found["completed"] = found["total_operations"] - found["in_progress"]
+    return found
+
+
+def status_of(counts: dict[str, int], batch: Any) -> str:
+    """Returns what the operations amount to: one failure outranks the rest."""
+    if counts["in_progress"]:
+        return str(BatchStatus.IN_PROGRESS)
+    if counts["failed"] or counts["aborted"]:
+        return str(BatchStatus.FAILED)
+    if counts["cancelled"]:
+        return str(BatchStatus.CANCELLED)
+    if counts["successful"] or batch.launched:
+        return str(BatchStatus.SUCCESS)
+    return str(batch.status)
+
+
+def _store(batch: Any, status: str) -> None:
+    rows = type(batch).objects.filter(pk=batch.pk).exclude(status=status)
+    changed = rows.update(status=status, modified=Now())
+    batch.status = status
+    if changed:
+        transaction.on_commit(partial(_announce, batch))
+
+
+def _announce(batch: Any) -> None:
+    post_save.send(
+        sender=type(batch),
+        instance=batch,
+        created=False,
+        update_fields=frozenset({"status"}),
+        raw=False,
+        using=batch._state.db,  # noqa: SLF001 documented by Django
+    )
+
+
+def settle_ended(operation: Any) -> None:
+    """Settles the batch of an operation that ended, once nothing is running.
+
+    Arguments:
+        operation: the operation, whose batch may be None.
+    """
+    if operation.batch_id is None or _running(operation.batch_id).exists():
+        return
+    batches = load_model("BatchUpgradeOperation").objects
+    batch = batches.select_related("build__category").filter(pk=operation.batch_id)
+    for found in batch:
+        settle_batch(found)
+
+
+def _running(batch_id: Any) -> QuerySet[Any]:
+    return load_model("UpgradeOperation").objects.filter(
+        batch_id=batch_id, status=OperationStatus.IN_PROGRESS
+    )
+
+
+def settle_abandoned() -> None:
+    """Settles batches whose last operation ended with a worker that died."""
+    rows = load_model("BatchUpgradeOperation").objects.filter(
+        status=BatchStatus.IN_PROGRESS, launched=True
+    )
+    rows = rows.filter(~Exists(_running(OuterRef("pk"))))
+    for batch in rows[:ABANDONED_AT_ONCE]:
+        settle_batch(batch)

@@ -1,0 +1,61 @@
+"""Starts the upgrade of one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+
+from .. import wakeups
+from ..swapper import load_model
+
+
+def save_and_start(
+    device_firmware: Any,
+    save: Callable[..., None],
+    batch: Any,
+    upgrade_options: dict[str, Any],
+    *args: Any,
+    **kwargs: Any,
+) -> None:
+    """Saves a device's image and its operation together or not at all.
+
+    Arguments:
+        device_firmware: the row, whose image is not installed yet.
+        save: the plain ``save`` of the row, called with the further arguments.
+        batch: the mass upgrade this belongs to, or None.
+        upgrade_options: options of the upgrade.
+    """
+    with transaction.atomic():
+        device_firmware.installed = False
+        save(*args, **kwargs)
+        device_firmware.create_upgrade_operation(
+            batch, upgrade_options=upgrade_options
+        )
+
+
+def create_operation(
+    device_firmware: Any, batch: Any, upgrade_options: dict[str, Any] | None = None
+) -> Any:
+    """Creates the operation that installs a device's image.
+
+    Arguments:
+        device_firmware: the device and its image.
+        batch: the mass upgrade this belongs to, or None.
+        upgrade_options: options of the upgrade.
+
+    Returns the operation; a worker is woken on commit.
+    Raises ValidationError when the options or the device do not allow it.
+    """
+    operation = load_model("UpgradeOperation")(
+        device=device_firmware.device,
+        image=device_firmware.image,
+        upgrade_options=upgrade_options or {},
+    )
+    if batch:
+        operation.batch = batch
+    operation.full_clean()
+    operation.save()
+    wakeups.upgrade_on_commit(operation.pk)
+    return operation

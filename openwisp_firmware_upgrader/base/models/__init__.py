@@ -1,0 +1,22 @@
+"""The abstract models; import them from here, the modules inside may move."""
+
+from .batch import AbstractBatchUpgradeOperation
+from .build import AbstractBuild
+from .category import AbstractCategory
+from .device_firmware import AbstractDeviceFirmware
+from .image import AbstractFirmwareImage, get_build_directory
+from .operation import PROGRESS_MAX, PROGRESS_MIN, AbstractUpgradeOperation
+from .options import UpgradeOptionsMixin
+
+__all__ = [
+    "PROGRESS_MAX",
+    "PROGRESS_MIN",
+    "AbstractBatchUpgradeOperation",
+    "AbstractBuild",
+    "AbstractCategory",
+    "AbstractDeviceFirmware",
+    "AbstractFirmwareImage",
+    "AbstractUpgradeOperation",
+    "UpgradeOptionsMixin",
+    "get_build_directory",
+]

@@ -1,0 +1,108 @@
+"""Firmware images: one file of a build, for the boards of one type."""
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.base import TimeStampedEditableModel
+from private_storage.fields import PrivateFileField
+
+from ... import settings as app_settings
+from ...actions import delete_files
+from ...hardware import FIRMWARE_IMAGE_MAP, FIRMWARE_IMAGE_TYPE_CHOICES
+from ...images import sha256_and_size
+from ...swapper import get_model_name
+
+
+def get_build_directory(instance, filename):
+    """Returns where the file of an image is stored: a folder per build."""
+    return f"{instance.build.pk}/{filename}"
+
+
+class AbstractFirmwareImage(TimeStampedEditableModel):
+    """A firmware file of a build; its type says which boards it fits."""
+
+    build = models.ForeignKey(get_model_name("Build"), on_delete=models.CASCADE)
+    file = PrivateFileField(
+        "File",
+        upload_to=get_build_directory,
+        max_file_size=app_settings.MAX_FILE_SIZE,
+        storage=app_settings.PRIVATE_STORAGE_INSTANCE,
+        max_length=255,
+    )
+    type = models.CharField(
+        blank=True,
+        max_length=128,
+        choices=FIRMWARE_IMAGE_TYPE_CHOICES,
+        help_text=_(
+            "the type of the image, left empty it is found out from the file name"
+        ),
+    )
+    checksum = models.CharField(max_length=64, blank=True, editable=False, default="")
+    size = models.BigIntegerField(null=True, editable=False)
+    metadata = models.JSONField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+        verbose_name = _("Firmware Image")
+        verbose_name_plural = _("Firmware Images")
+        unique_together = ("build", "type")
+
+    def __str__(self):
+        try:
+            build = self.build
+        except ObjectDoesNotExist:
+            return super().__str__()
+        if not self.type:
+            return super().__str__()
+        return f"{build}: {self.get_type_display()}"
+
+    @property
+    def boards(self):
+        """The boards the image fits; KeyError when its type is not known."""
+        return FIRMWARE_IMAGE_MAP[self.type]["boards"]
+
+    def clean(self):
+        """Finds the type out from the file name and refuses unknown types."""
+        super().clean()
+        if not self.type and self.file:
+            self.type = self.file.name.split("-", 1)[-1]
+        try:
+            self.boards  # noqa: B018 looking it up is the check
+        except KeyError as error:
+            text = _(
+                "Could not find boards for this type of image. Choose the type from "
+                "the list or add it to OPENWISP_CUSTOM_OPENWRT_IMAGES."
+            )
+            raise ValidationError({"type": text}) from error
+
+    def save(self, *args, **kwargs):
+        """Saves the image; a new file gets its SHA-256 and size recorded."""
+        # a committed file was measured when it was new
+        if self.file and not self.file._committed:  # noqa: SLF001 no public name
+            self.checksum, self.size = sha256_and_size(self.file)
+            self.metadata = None
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def _remove_file(cls, file_path):
+        return delete_files.remove_file(cls.file.field.storage, file_path)
+
+    @classmethod
+    def build_pre_delete_handler(cls, sender, instance, **kwargs):
+        """Receiver: the files of a build go with it."""
+        cls.schedule_firmware_file_deletion(build=instance)
+
+    @classmethod
+    def category_pre_delete_handler(cls, sender, instance, **kwargs):
+        """Receiver: the files of a category's builds go with it."""
+        cls.schedule_firmware_file_deletion(build__category=instance)
+
+    @classmethod
+    def organization_pre_delete_handler(cls, sender, instance, **kwargs):
+        """Receiver: the files of an organization's builds go with it."""
+        cls.schedule_firmware_file_deletion(build__category__organization=instance)
+
+    @classmethod
+    def schedule_firmware_file_deletion(cls, **filters):
+        """Deletes the files of the images found by ``filters``, after commit."""
+        delete_files.schedule_deletion(cls, **filters)

@@ -1,0 +1,173 @@
+"""Upgrade operations: the upgrade of one device, from launch to proof."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.base import TimeStampedEditableModel
+from swapper import get_model_name as get_any_model_name
+
+from ... import journal
+from ...actions import cancel_operation, conclude_half, run_operation
+from ...actions.settle_batch import settle_batch
+from ...constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
+from ...statuses import OperationStatus, Phase
+from ...swapper import get_model_name
+from ...utils import get_upgrader_class_for_device, get_upgrader_schema_for_device
+from .options import UpgradeOptionsMixin
+
+PROGRESS_MIN = 0
+PROGRESS_MAX = 100
+
+# how long the first wake-up of a new operation may wait in the queue
+STAMP = timedelta(minutes=5)
+
+
+def local_time(moment):
+    """Returns a moment in the local time zone, to the second."""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
+    """The upgrade of one device; its row is all that the engine knows of it."""
+
+    CANCELLABLE_STATUS = str(OperationStatus.IN_PROGRESS)
+    STATUS_CHOICES = OperationStatus.choices
+
+    # set by the engine while a worker holds the operation
+    hold = None
+
+    device = models.ForeignKey(
+        get_any_model_name("config", "Device"), on_delete=models.CASCADE
+    )
+    image = models.ForeignKey(
+        get_model_name("FirmwareImage"), on_delete=models.SET_NULL, null=True
+    )
+    status = models.CharField(
+        max_length=12,
+        choices=OperationStatus.choices,
+        default=OperationStatus.IN_PROGRESS.value,
+    )
+    log = models.TextField(blank=True)
+    progress = models.PositiveSmallIntegerField(
+        default=0, validators=[MaxValueValidator(PROGRESS_MAX)]
+    )
+    batch = models.ForeignKey(
+        get_model_name("BatchUpgradeOperation"),
+        on_delete=models.CASCADE,
+        blank=True,
+        null=True,
+    )
+    phase = models.CharField(
+        max_length=16,
+        choices=Phase.choices,
+        default=Phase.QUEUED.value,
+        editable=False,
+    )
+    runs = models.PositiveIntegerField(default=0, editable=False)
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    evidence = models.JSONField(default=dict, blank=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(fields=["batch", "status"]),
+            models.Index(
+                fields=["next_run_at"],
+                condition=Q(status="in-progress"),
+                name="fw_operation_next_run_at",
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(lease_expires_at__isnull=False),
+                name="fw_operation_lease_expires",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device"],
+                condition=Q(lease_expires_at__isnull=False),
+                name="fw_one_lease_per_device",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.device} {local_time(self.created)}"
+
+    @property
+    def upgrader_class(self):
+        """The upgrader of the device; DoesNotExist without a connection."""
+        return get_upgrader_class_for_device(self.device)
+
+    @property
+    def upgrader_schema(self):
+        """The schema of the upgrader's options, None without options."""
+        return get_upgrader_schema_for_device(self.device)
+
+    def clean(self):
+        """Validates options and device; stored options stay valid for ever."""
+        try:
+            super().clean()
+        except ValidationError:
+            if self._state.adding:
+                raise
+        if self.device.is_deactivated():
+            raise ValidationError(DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR)
+
+    def save(self, *args, **kwargs):
+        """Saves the row; a new one waits for a worker, an ended one settles."""
+        in_progress = self.status == OperationStatus.IN_PROGRESS
+        if self._state.adding:
+            self._prepare_new(in_progress)
+        # the log in memory has the buffered lines already
+        self.__dict__.pop("_pending_lines", None)
+        super().save(*args, **kwargs)
+        if self.batch_id and not in_progress:
+            settle_batch(self.batch)
+
+    def _prepare_new(self, in_progress):
+        if not in_progress:
+            self.phase = Phase.DONE.value
+        elif self.next_run_at is None and self.lease_expires_at is None:
+            self.next_run_at = timezone.now() + STAMP
+
+    def log_line(self, line, save=True):
+        """Appends a line to the log, see ``journal.log_line``."""
+        journal.log_line(self, line, save)
+
+    def update_progress(self, progress, save=True):
+        """Sets the progress in percent; ValidationError outside 0 to 100."""
+        if isinstance(progress, bool) or not isinstance(progress, int | float):
+            text = _("Progress must be numeric, got %(type)s.")
+            raise ValidationError(text % {"type": type(progress).__name__})
+        if not PROGRESS_MIN <= progress <= PROGRESS_MAX:
+            text = _("Progress must be between %(min)s and %(max)s, got %(value)s.")
+            limits = {"min": PROGRESS_MIN, "max": PROGRESS_MAX, "value": progress}
+            raise ValidationError(text % limits)
+        journal.update_progress(self, int(progress), save)
+
+    def cancel(self):
+        """Cancels the operation; ValueError, saying why, when it is too late."""
+        cancel_operation.cancel_operation(self)
+
+    def upgrade(self, recoverable=True):
+        """Upgrades the device, see ``actions.run_operation``."""
+        run_operation.run(self, recoverable=recoverable)
+
+    def _recoverable_failure_handler(self, recoverable, error):
+        conclude_half.recoverable_failure(self, recoverable, error)

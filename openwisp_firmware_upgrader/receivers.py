@@ -1,0 +1,97 @@
+"""Connects signals to the rooms that act on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import worker_ready
+from django.db.models.signals import (
+    post_delete,
+    post_save,
+    pre_delete,
+    pre_migrate,
+    pre_save,
+)
+from django.utils.translation import gettext as _
+from swapper import load_model as load_any_model
+
+from . import leases, wakeups, websockets
+from .actions import delete_files
+from .migration_check import refuse_partial_chain
+from .statuses import OperationStatus, Phase
+from .swapper import load_model
+
+
+def connect_device_signals() -> None:
+    """Connects what pairs devices with images."""
+    firmware = load_model("DeviceFirmware")
+    post_save.connect(
+        firmware.auto_add_device_firmware_to_device,
+        sender=load_any_model("connection", "DeviceConnection"),
+        dispatch_uid="connection.auto_add_device_firmware",
+    )
+    post_save.connect(
+        firmware.auto_create_device_firmwares,
+        sender=load_model("FirmwareImage"),
+        dispatch_uid="firmware_image.auto_add_device_firmwares",
+    )
+
+
+def connect_upgrade_signals() -> None:
+    """Connects live events, the worker's scan and restored rows."""
+    operation = load_model("UpgradeOperation")
+    post_save.connect(
+        websockets.UpgradeProgressPublisher.handle_upgrade_operation_post_save,
+        sender=operation,
+        dispatch_uid="upgrade_operation.websocket_publish",
+    )
+    post_save.connect(
+        websockets.BatchUpgradeProgressPublisher.handle_batch_upgrade_operation_saved,
+        sender=load_model("BatchUpgradeOperation"),
+        dispatch_uid="batch_upgrade_operation.websocket_publish",
+    )
+    websockets.connect_live_events()
+    pre_save.connect(
+        close_restored, sender=operation, dispatch_uid="upgrade_operation.restored"
+    )
+    worker_ready.connect(scan_for_lost, dispatch_uid="firmware_upgrader.worker_ready")
+    pre_migrate.connect(
+        refuse_partial_chain, dispatch_uid="firmware_upgrader.partial_chain"
+    )
+
+
+def connect_delete_signals() -> None:
+    """Connects what deletes the files of deleted images."""
+    image = load_model("FirmwareImage")
+    owners = (
+        (load_model("Build"), "build"),
+        (load_model("Category"), "category"),
+        (load_any_model("openwisp_users", "Organization"), "organization"),
+    )
+    for sender, name in owners:
+        pre_delete.connect(
+            getattr(image, f"{name}_pre_delete_handler"),
+            sender=sender,
+            dispatch_uid=f"{name}.pre_delete.firmware_files",
+        )
+    post_delete.connect(
+        delete_files.delete_file_of,
+        sender=image,
+        dispatch_uid="image.post_delete.firmware_file",
+    )
+
+
+def close_restored(sender: Any, instance: Any, raw: bool, **kwargs: Any) -> None:
+    """Receiver: an operation restored from history is not going on."""
+    if not raw or instance.status != OperationStatus.IN_PROGRESS:
+        return
+    instance.status = OperationStatus.ABORTED.value
+    instance.phase = Phase.DONE.value
+    instance.next_run_at = instance.lease_expires_at = None
+    line = _("This operation was restored from history, it is not going on.")
+    instance.log = f"{instance.log}\n{line}" if instance.log else line
+
+
+def scan_for_lost(sender: Any, **kwargs: Any) -> None:
+    """Receiver: a worker that starts looks for what others left, and goes on so."""
+    wakeups.start_ticking(sender, leases.tick_seconds())

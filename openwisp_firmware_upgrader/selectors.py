@@ -1,0 +1,160 @@
+"""Questions to the database about devices, images and builds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import F, Q, QuerySet
+from swapper import load_model as load_any_model
+
+from .hardware import FIRMWARE_IMAGE_MAP, types_of_board
+from .swapper import load_model
+from .utils import get_upgrader_class_for_device
+
+
+def _of_group_and_location(
+    rows: QuerySet[Any], group: Any, location: Any, prefix: str = ""
+) -> QuerySet[Any]:
+    if group is not None:
+        rows = rows.filter(**{f"{prefix}group": group})
+    if location is not None:
+        rows = rows.filter(**{f"{prefix}devicelocation__location": location})
+    return rows
+
+
+def related_device_firmwares(
+    build: Any, *, select_devices: bool = False, group: Any = None, location: Any = None
+) -> QuerySet[Any]:
+    """Returns the devices of a build's category that do not run it yet.
+
+    Arguments:
+        build: the build to upgrade to.
+        select_devices: whether to join the devices.
+        group: only devices of this group.
+        location: only devices at this location.
+
+    Returns DeviceFirmware rows, newest first.
+    """
+    related = ["image", "device"] if select_devices else ["image"]
+    rows = load_model("DeviceFirmware").objects.select_related(*related)
+    rows = rows.filter(
+        image__build__category_id=build.category_id, device___is_deactivated=False
+    )
+    rows = rows.exclude(image__build=build, installed=True)
+    return _of_group_and_location(rows, group, location, "device__").order_by(
+        "-created"
+    )
+
+
+def boards_of_build(build: Any) -> set[str]:
+    """Returns every board that an image of the build fits."""
+    types = build.firmwareimage_set.values_list("type", flat=True)
+    known = [FIRMWARE_IMAGE_MAP[name]["boards"] for name in types if name in FIRMWARE_IMAGE_MAP]
+    return {board for boards in known for board in boards}
+
+
+def firmwareless_devices(
+    build: Any, *, boards: Any = None, group: Any = None, location: Any = None
+) -> QuerySet[Any]:
+    """Returns the devices an image of the build fits and whose image is unknown.
+
+    Arguments:
+        build: the build to upgrade to.
+        boards: only devices of these boards, None for all of the build.
+        group: only devices of this group.
+        location: only devices at this location.
+    """
+    boards = boards_of_build(build) if boards is None else boards
+    rows = load_any_model("config", "Device").objects.filter(
+        devicefirmware__isnull=True, model__in=boards, _is_deactivated=False
+    )
+    organization_id = build.category.organization_id
+    if organization_id is not None:
+        rows = rows.filter(organization_id=organization_id)
+    return _of_group_and_location(rows, group, location).order_by("-created")
+
+
+def dry_run(build: Any, *, group: Any = None, location: Any = None) -> dict[str, Any]:
+    """Returns what a mass upgrade to ``build`` would upgrade, lazily."""
+    where = {"group": group, "location": location}
+    return {
+        "device_firmwares": related_device_firmwares(
+            build, select_devices=True, **where
+        ),
+        "devices": firmwareless_devices(build, **where),
+    }
+
+
+def images_for_device(device: Any, device_firmware: Any = None) -> QuerySet[Any]:
+    """Returns the images a device may be upgraded to, newest first.
+
+    Arguments:
+        device: the device.
+        device_firmware: its present image, whose category is kept.
+    """
+    rows = load_model("FirmwareImage").objects.select_related("build__category")
+    organization = Q(build__category__organization_id=device.organization_id)
+    shared = Q(build__category__organization__isnull=True)
+    rows = rows.filter(organization | shared)
+    types = types_of_board(device.model)
+    if types:
+        rows = rows.filter(type__in=types)
+    if device_firmware is not None:
+        category_id = device_firmware.image.build.category_id
+        rows = rows.filter(build__category_id=category_id)
+    return rows.order_by("-created")
+
+
+def image_a_device_runs(device: Any) -> Any:
+    """Returns the image a device reports to run, None when there is none.
+
+    An image of the device's own organization counts before a shared one.
+    """
+    types = types_of_board(device.model or "")
+    if not device.os or not types:
+        return None
+    rows = load_model("FirmwareImage").objects.select_related("build__category")
+    organization = Q(build__category__organization_id=device.organization_id)
+    shared = Q(build__category__organization__isnull=True)
+    rows = rows.filter(organization | shared, type__in=types, build__os=device.os)
+    own_first = F("build__category__organization_id").asc(nulls_last=True)
+    found = list(rows.order_by(own_first, "-created"))
+    return min(found, key=lambda image: _preference(image, types), default=None)
+
+
+def _preference(image: Any, types: list[str]) -> tuple[bool, int]:
+    is_shared = image.build.category.organization_id is None
+    return is_shared, types.index(image.type)
+
+
+def upgrader_class_of_batch(
+    batch: Any, related_device_fw: Any = None, firmwareless_devices: Any = None
+) -> Any:
+    """Returns the upgrader of a batch's first device, None without devices.
+
+    Arguments:
+        batch: the mass upgrade.
+        related_device_fw: DeviceFirmware rows to use instead of a preview.
+        firmwareless_devices: devices to use instead of a preview.
+
+    Raises DeviceConnection.DoesNotExist when that device has no connection.
+    """
+    device = _first_device(batch, related_device_fw, firmwareless_devices)
+    return None if device is None else get_upgrader_class_for_device(device)
+
+
+def _first_device(batch: Any, related: Any, firmwareless: Any) -> Any:
+    if not batch._state.adding:  # noqa: SLF001 documented by Django
+        operation = batch.upgradeoperation_set.select_related("device").first()
+        if operation is not None:
+            return operation.device
+    try:
+        found = dry_run(batch.build, group=batch.group, location=batch.location)
+    except ObjectDoesNotExist:
+        return None
+    related = found["device_firmwares"] if related is None else related
+    row = related.select_related("device").first()
+    if row is not None:
+        return row.device
+    return (found["devices"] if firmwareless is None else firmwareless).first()

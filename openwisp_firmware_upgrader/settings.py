@@ -1,0 +1,70 @@
+"""Settings of the app, read once from Django's settings.
+
+Code that can be affected at run time reads ``settings.NAME`` at call time.
+"""
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+from openwisp_controller.connection.settings import DEFAULT_UPDATE_STRATEGIES
+
+CUSTOM_OPENWRT_IMAGES = getattr(settings, "OPENWISP_CUSTOM_OPENWRT_IMAGES", None)
+
+UPGRADERS_MAP = getattr(
+    settings,
+    "OPENWISP_FIRMWARE_UPGRADERS_MAP",
+    {
+        DEFAULT_UPDATE_STRATEGIES[0][
+            0
+        ]: "openwisp_firmware_upgrader.upgraders.openwrt.OpenWrt",
+        DEFAULT_UPDATE_STRATEGIES[1][
+            0
+        ]: "openwisp_firmware_upgrader.upgraders.openwisp.OpenWisp1",
+    },
+)
+
+MAX_FILE_SIZE = getattr(
+    settings, "OPENWISP_FIRMWARE_UPGRADER_MAX_FILE_SIZE", 30 * 1024 * 1024
+)
+
+RETRY_OPTIONS = getattr(
+    settings,
+    "OPENWISP_FIRMWARE_UPGRADER_RETRY_OPTIONS",
+    {
+        "max_retries": 4,
+        "retry_backoff": 60,
+        "retry_backoff_max": 600,
+        "retry_jitter": True,
+    },
+)
+
+# seconds one half of an upgrade, or the launch of a batch, may take
+TASK_TIMEOUT = getattr(settings, "OPENWISP_FIRMWARE_UPGRADER_TASK_TIMEOUT", 1500)
+
+# seconds a worker's lease lasts, and between two scans for lost operations
+LEASE = {
+    "seconds": 60,
+    "tick": 30,
+    **getattr(settings, "OPENWISP_FIRMWARE_UPGRADER_LEASE", {}),
+}
+
+FIRMWARE_UPGRADER_API = getattr(settings, "OPENWISP_FIRMWARE_UPGRADER_API", True)
+FIRMWARE_API_BASEURL = getattr(settings, "OPENWISP_FIRMWARE_API_BASEURL", "/")
+OPENWRT_SETTINGS = getattr(settings, "OPENWISP_FIRMWARE_UPGRADER_OPENWRT_SETTINGS", {})
+
+# part of migrations, never change it
+IMAGE_URL_PATH = "firmware/"
+
+_storage = getattr(
+    settings,
+    "OPENWISP_FIRMWARE_PRIVATE_STORAGE_INSTANCE",
+    "openwisp_firmware_upgrader.private_storage.storage.file_system_private_storage",
+)
+
+try:
+    PRIVATE_STORAGE_INSTANCE = import_string(_storage)
+except ImportError as error:
+    raise ImproperlyConfigured(
+        f"OPENWISP_FIRMWARE_PRIVATE_STORAGE_INSTANCE: cannot import {_storage!r}, "
+        f"the path of a storage instance is expected ({error})."
+    ) from error
