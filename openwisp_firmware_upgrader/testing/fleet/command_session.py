@@ -109,7 +109,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
             self._passed_half = True
             self._middle_of_upload()
         elif self._actor.device.link_rate:
-            self._pause(len(data) / self._actor.device.link_rate)
+            self._connection.throttle(len(data) / self._actor.device.link_rate)
 
     def _send_answers(self, sink: ScpSink) -> None:
         if sink.answers:
@@ -139,16 +139,6 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
     async def _hold(self) -> None:
         await self._actor.hooks.pass_by("mid_upload", self._actor.index)
         self._channel.resume_reading()
-
-    def _pause(self, seconds: float) -> None:
-        # the window is re-opened when data are delivered: so pausing delivery
-        # slows the client down, not only this program
-        self._channel.pause_reading()
-        asyncio.get_running_loop().call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
-        if not self._connection.lost.is_set():
-            self._channel.resume_reading()
 
 
 def scp_target(command: str) -> str | None:

@@ -68,7 +68,7 @@ class Fleet(FleetApi):
         server = FleetServer(self._options)
         try:
             await server.start()
-        except OSError as error:
+        except (OSError, ValueError, TypeError) as error:
             self._failure = error
             self._ready.set()
             return

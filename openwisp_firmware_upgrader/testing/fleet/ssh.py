@@ -103,6 +103,7 @@ class Connection(asyncssh.SSHServer):
         self._access = access
         self._ssh: asyncssh.SSHServerConnection | None = None
         self._greeted = False
+        self._busy_until = 0.0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Keep the connection, to be able to cut it."""
@@ -156,6 +157,28 @@ class Connection(asyncssh.SSHServer):
         if self._ssh is not None:
             self._ssh.abort()
         self.closed()
+
+    def throttle(self, seconds: float) -> None:
+        """Read nothing more from the socket for ``seconds``, added up.
+
+        On the level of TCP and not of the SSH channel: asyncssh opens the whole
+        window again with each packet it delivers, so a paused channel would let
+        the client run ahead of a slow link.
+        """
+        loop = asyncio.get_running_loop()
+        idle = self._busy_until <= loop.time()
+        self._busy_until = max(self._busy_until, loop.time()) + seconds
+        transport = self._ssh and self._ssh._transport  # noqa: SLF001  (no accessor)
+        if transport and idle:
+            transport.pause_reading()
+            loop.call_at(self._busy_until, self._resume, transport)
+
+    def _resume(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        if self._busy_until > loop.time():
+            loop.call_at(self._busy_until, self._resume, transport)
+        elif not transport.is_closing():
+            transport.resume_reading()
 
     async def greet(self) -> None:
         """Wait at the hook that belongs to the first command."""
