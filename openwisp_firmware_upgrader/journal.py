@@ -246,6 +246,21 @@ def append(operation: Any, line: str) -> None:
     _announce(operation, {}, [line])
 
 
+@steadily
+def note_clean(operation: Any, evidence: dict[str, Any]) -> None:
+    """Notes that a device was tidied up, whatever the status by now.
+
+    Arguments:
+        operation: the operation that was held, or is.
+        evidence: what is not true of the device any more.
+    """
+    rows = operations().filter(pk=operation.pk)
+    if operation.hold is not None:
+        rows = rows.filter(runs=operation.hold.run)
+    whole = {**operation.evidence, **evidence}
+    rows.update(evidence=Value(whole, JSONField()))
+
+
 def update_progress(operation: Any, progress: int, save: bool = True) -> None:
     """Sets the progress in percent; with ``save=False`` on the instance only."""
     if not save or operation._state.adding:  # noqa: SLF001 documented by Django

@@ -1,0 +1,108 @@
+"""Steps of an upgrade and what runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
+from openwisp_controller.connection.connectors.exceptions import (
+    CommandTimeoutException,
+)
+from paramiko import SSHException
+
+from .. import journal
+from ..exceptions import (
+    DeviceRebooting,
+    FirmwareUpgraderException,
+    FlashRefused,
+    LeaseLost,
+    RecoverableFailure,
+)
+
+# what a link that breaks before the flash raises; nothing was lost
+LINK_FAILURES = (SSHException, EOFError, OSError, CommandTimeoutException)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, named by its method so that subclasses override it.
+
+    Attributes:
+        method: name of the method of the upgrader.
+        takes: names of what is passed to it: image, path.
+        phase: the phase it is done in, None keeps the one before.
+        reaches: progress in percent once it is done, None leaves it.
+        cancellable: whether a cancel is looked for before it.
+    """
+
+    method: str
+    takes: tuple[str, ...] = ()
+    phase: str | None = None
+    reaches: int | None = None
+    cancellable: bool = True
+
+
+class StepRunner:
+    """Runs the steps of an upgrader and tidies up in one place."""
+
+    steps: tuple[Step, ...] = ()
+    upgrade_operation: Any
+
+    def run_steps(self, **values: Any) -> None:
+        """Runs all steps.
+
+        Arguments:
+            values: what steps may take, by name.
+
+        Raises what the first failing step raised, after tidying up.
+        """
+        try:
+            for step in self.steps:
+                self._run_step(step, values)
+        except Exception as error:
+            raised = self._reason(error)
+            self._leave(raised)
+            if raised is error:
+                raise
+            raise raised from error
+
+    def _run_step(self, step: Step, values: dict[str, Any]) -> None:
+        if step.cancellable:
+            self._check_cancellation()
+        if step.phase is not None and step.phase != self.upgrade_operation.phase:
+            journal.record(self.upgrade_operation, phase=step.phase)
+        getattr(self, step.method)(*(values[name] for name in step.takes))
+        if step.reaches is not None:
+            journal.record(self.upgrade_operation, progress=step.reaches)
+
+    def _reason(self, error: Exception) -> Exception:
+        held = self.upgrade_operation.hold
+        outcomes = (FirmwareUpgraderException, SoftTimeLimitExceeded, DatabaseError)
+        if held is not None and held.reason is not None:
+            if not isinstance(error, DeviceRebooting | FlashRefused):
+                return held.reason
+        if isinstance(error, LINK_FAILURES) and not isinstance(error, outcomes):
+            return RecoverableFailure(str(error) or type(error).__name__)
+        return error
+
+    def _leave(self, error: Exception) -> None:
+        flashed = self.upgrade_operation.evidence.get("flash_sent_at")
+        # a device that reboots, or that somebody else works on, is left alone
+        untouchable = isinstance(error, DeviceRebooting | LeaseLost)
+        if untouchable or (flashed and not isinstance(error, FlashRefused)):
+            self.disconnect()
+        else:
+            self.clean_up()
+
+    def _check_cancellation(self) -> None:
+        raise NotImplementedError
+
+    def clean_up(self) -> None:
+        """Leaves the device as it was found and disconnects."""
+        raise NotImplementedError
+
+    def disconnect(self) -> None:
+        """Closes the connection."""
+        raise NotImplementedError

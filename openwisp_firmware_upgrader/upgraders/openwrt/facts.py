@@ -1,0 +1,79 @@
+"""What a device says of itself; answers we do not understand mean unknown."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Any
+
+from .proof import Release
+
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+BOARD = "ubus call system board"
+UUID = "uci get openwisp.http.uuid"
+OVERLAY = "test -d /overlay/upper/etc"
+
+
+def parse_uuid(text: str) -> str:
+    """Returns an id in its usual form; text that is none as it is."""
+    text = text.strip()
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return text
+
+
+def parse_boot_id(text: str) -> str | None:
+    """Returns the id of the boot, None when the text is none."""
+    try:
+        return str(uuid.UUID(text.strip()))
+    except ValueError:
+        return None
+
+
+def parse_release(text: str) -> Release:
+    """Reads the answer of ``ubus call system board`` (openwrt.md 4.8)."""
+    try:
+        release = json.loads(text)["release"]
+        known = {k: str(release[k]) for k in ("description", "version", "revision") if release.get(k)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Release()
+    return Release(**known)
+
+
+def parse_sha256(text: str) -> str | None:
+    """Returns the checksum that ``sha256sum`` printed, None if it did not."""
+    found = re.match(r"\s*([0-9a-f]{64})\b", text)
+    return found.group(1) if found else None
+
+
+def parse_available_kib(text: str) -> int | None:
+    """Returns the free KiB of ``df -k``, None when it is not readable."""
+    for line in reversed(text.strip().splitlines()):
+        fields = line.split()
+        if len(fields) >= 5 and fields[-3].isdigit():
+            return int(fields[-3])
+    return None
+
+
+class FactsMixin:
+    """Asks the device; every answer may be unknown."""
+
+    def _ask(self, command: str) -> str:
+        output, code = self.exec_command(command, raise_unexpected_exit=False)
+        return str(output) if code == 0 else ""
+
+    def _read_boot_id(self) -> str | None:
+        return parse_boot_id(self._ask(BOOT_ID))
+
+    def _read_release(self) -> Release:
+        return parse_release(self._ask(BOARD))
+
+    def _has_overlay(self) -> bool | None:
+        _output, code = self.exec_command(OVERLAY, raise_unexpected_exit=False)
+        return {0: True, 1: False}.get(code)
+
+    def exec_command(self, *args: Any, **kwargs: Any) -> tuple[str, int]:
+        """Runs a command on the device, see the connector."""
+        raise NotImplementedError

@@ -1,0 +1,127 @@
+"""The flash: announced first, then commanded, then judged by its answer."""
+
+from __future__ import annotations
+
+import queue
+import shlex
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ... import journal
+from ...exceptions import (
+    DeviceRebooting,
+    FlashRefused,
+    LeaseLost,
+    RecoverableFailure,
+    UpgradeCancelled,
+)
+from ...statuses import Phase, UpgradeProgress
+from . import handoff, ssh
+
+REMOVE_CONFIG_CHECKSUM = "rm /etc/openwisp/checksum 2> /dev/null"
+
+
+class FlashMixin:
+    """Hands the image over to ``sysupgrade``."""
+
+    UPGRADE_COMMAND = "{sysupgrade} -v {flags} {path}"
+    UPGRADE_TIMEOUT: int
+    _SYSUPGRADE: str
+    _false_positives = [  # noqa: RUF012 subclasses change the list
+        r"Command failed: ubus call system sysupgrade "
+        r"\{ \"prefix\": \"\\/tmp\\/root\", \"path\": \"[^\"]*\", "
+        r"(?:\"backup\": \"\\/tmp\\/sysupgrade.tgz\", )?"
+        r"\"command\": \"\\/lib\\/upgrade\\/do_stage2\", "
+        r"\"options\": \{ \"save_partitions\": 1[^}]*\} \} \(Connection failed\)"
+    ]
+    _flash_answer: tuple[int, str] | None = None
+    _flash_sent = False
+    upgrade_operation: Any
+    connection: Any
+
+    def get_upgrade_command(self, path: str) -> str:
+        """Returns the command that flashes the image at ``path``."""
+        overlay = self.upgrade_operation.evidence.get("overlay") is not False
+        return self.UPGRADE_COMMAND.format(
+            sysupgrade=self._SYSUPGRADE,
+            flags=" ".join(self.get_flags(overlay=overlay)),
+            path=shlex.quote(path),
+        )
+
+    def _reflash(self, path: str) -> None:
+        if self.get_flags() != self.get_flags(overlay=False):
+            self._explain_overlay()
+        self.log(_("Upgrade operation in progress..."), save=False)
+        self._announce_flash()
+        failures: queue.Queue[Exception] = queue.Queue()
+        with ssh.watched(self.connection.connector_instance):
+            self._call_reflash_command(self, path, self.UPGRADE_TIMEOUT, failures)
+        self._judge_handoff(None if failures.empty() else failures.get())
+
+    def _explain_overlay(self) -> None:
+        if self.upgrade_operation.evidence.get("overlay") is False:
+            self.log(_("The device has no overlay: the option -c is left out."))
+
+    def _announce_flash(self) -> None:
+        # committed before the command goes out: from here on nobody flashes
+        # again, whoever finds this row verifies the device
+        journal.record(
+            self.upgrade_operation,
+            phase=Phase.FLASH,
+            progress=UpgradeProgress.REFLASHING,
+            attempts=0,
+            evidence={"flash_sent_at": timezone.now().isoformat()},
+        )
+        if self.upgrade_operation.hold is not None:
+            self.upgrade_operation.hold.check()
+
+    @classmethod
+    def _call_reflash_command(
+        cls, upgrader: Any, path: str, timeout: int, failure_queue: Any
+    ) -> None:
+        try:
+            command = upgrader.get_upgrade_command(path)
+            upgrader.exec_command(REMOVE_CONFIG_CHECKSUM, exit_codes=[0, -1, 1])
+            upgrader._flash_sent = True  # noqa: SLF001 it is this class's own
+            output, code = upgrader.exec_command(
+                command, timeout=timeout, exit_codes=[0, -1], raise_unexpected_exit=False
+            )
+            upgrader._flash_answer = (code, output)  # noqa: SLF001 see above
+            upgrader.log(output, save=False)
+        except Exception as error:  # noqa: BLE001 the classifier reads them all
+            failure_queue.put(error)
+
+    def _judge_handoff(self, error: Exception | None) -> None:
+        if isinstance(error, LeaseLost | UpgradeCancelled):
+            raise error
+        code, text = self._flash_answer or (None, "")
+        answer = handoff.classify(code, text, error, self._false_positives)
+        if error is not None and not self._flash_sent:
+            answer = handoff.Handoff(handoff.NOT_SENT, answer.text)
+        evidence = {"flash_answer": {**answer._asdict(), "text": answer.text[:2000]}}
+        if answer.kind == handoff.REFUSED:
+            text = _("The device refused to flash the image: %(text)s")
+            raise FlashRefused(text % {"text": answer.text.strip()})
+        if answer.kind == handoff.NOT_SENT:
+            self._take_back(answer.text)
+        if answer.kind == handoff.UNDECIDED:
+            text = _("The device's answer to the flash command is unclear: %(text)s")
+            self.log(text % {"text": answer.text.strip()}, save=False)
+        journal.record(self.upgrade_operation, evidence=evidence)
+        text = _(
+            "SSH connection closed, will wait %(delay)s seconds for the device to "
+            "reboot before it is verified."
+        )
+        delay = self.RECONNECT_DELAY
+        raise DeviceRebooting(text % {"delay": delay}, delay=delay)
+
+    def _take_back(self, text: str) -> None:
+        journal.record(
+            self.upgrade_operation,
+            phase=Phase.IMAGE_TEST,
+            progress=UpgradeProgress.UPLOADED,
+            evidence={"flash_sent_at": None},
+        )
+        raise RecoverableFailure(text)

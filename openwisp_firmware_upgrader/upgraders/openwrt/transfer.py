@@ -1,0 +1,114 @@
+"""The way of the image to the device, and the proof that it got there."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.utils.translation import gettext as _
+
+from ... import journal
+from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
+from ...images import ImageStream
+from ...statuses import UpgradeProgress
+from ..base import LINK_FAILURES
+from .facts import parse_sha256
+
+# how often the progress is stored, in seconds
+PROGRESS_EVERY = 0.5
+
+
+class TransferMixin:
+    """Uploads the image and tests it on the device."""
+
+    _SYSUPGRADE = "/sbin/sysupgrade"
+    upgrade_operation: Any
+    connection: Any
+
+    def get_remote_path(self, image: Any) -> str:
+        """Returns where on the device the image is stored."""
+        return f"{self.REMOTE_UPLOAD_DIR}/{image.name.rsplit('/', 1)[-1]}"
+
+    def upload(self, image_file: Any, remote_path: str) -> None:
+        """Makes room, uploads the image and compares its SHA-256.
+
+        Arguments:
+            image_file: the image.
+            remote_path: where to store it on the device.
+
+        Raises RecoverableFailure when it did not arrive whole.
+        """
+        self.check_memory(image_file)
+        checksum, size = self._measure(image_file)
+        # written ahead: whoever ends the operation must remove the file
+        journal.record(self.upgrade_operation, evidence={"remote_path": remote_path})
+        stream = ImageStream(image_file, size, self._on_piece(size))
+        failure = self._send(stream, remote_path)
+        self._verify_upload(remote_path, checksum, size, failure)
+        progress = UpgradeProgress.UPLOADED
+        journal.record(self.upgrade_operation, progress=progress)
+
+    def _send(self, stream: ImageStream, remote_path: str) -> Exception | None:
+        upload = self.connection.connector_instance.upload
+        try:
+            upload(stream, remote_path)
+        except (FirmwareUpgraderException, SoftTimeLimitExceeded):
+            raise
+        except Exception as error:  # noqa: BLE001 connectors raise anything
+            if stream.is_complete:
+                return error
+            raise RecoverableFailure(str(error) or type(error).__name__) from error
+        return None
+
+    def _on_piece(self, size: int) -> Any:
+        start, end = UpgradeProgress.CHECKSUM_VERIFIED, UpgradeProgress.UPLOADED
+        shown = [time.monotonic()]
+        operation = self.upgrade_operation
+
+        def on_piece(sent: int) -> None:
+            if operation.hold is not None:
+                operation.hold.check()
+            if sent and time.monotonic() > shown[0] + PROGRESS_EVERY:
+                shown[0] = time.monotonic()
+                progress = start + (end - start) * sent // max(size, 1)
+                journal.record(operation, progress=min(progress, end))
+
+        return on_piece
+
+    def _verify_upload(
+        self, path: str, checksum: str, size: int, failure: Exception | None
+    ) -> None:
+        try:
+            problem = self._find_difference(path, checksum, size)
+        except LINK_FAILURES as error:
+            cause = failure or error
+            raise RecoverableFailure(str(cause) or type(cause).__name__) from error
+        if problem:
+            raise RecoverableFailure(problem)
+
+    def _find_difference(self, path: str, checksum: str, size: int) -> str:
+        found = parse_sha256(self._ask(f"sha256sum {shlex.quote(path)}"))
+        if found is not None:
+            text = _("the image on the device has another SHA-256 (%(found)s)")
+            return "" if found == checksum else text % {"found": found}
+        length = self._ask(f"wc -c < {shlex.quote(path)}").strip()
+        if length.isdigit():
+            text = _("%(found)s of %(size)s bytes arrived on the device")
+            values = {"found": length, "size": size}
+            return "" if int(length) == size else text % values
+        self.log(_("The device can tell neither SHA-256 nor size of the upload."))
+        return ""
+
+    def _test_image(self, path: str) -> None:
+        command = f"{self._SYSUPGRADE} --test {shlex.quote(path)}"
+        try:
+            self.exec_command(command)
+        except (FirmwareUpgraderException, SoftTimeLimitExceeded, *LINK_FAILURES):
+            raise
+        except Exception as error:
+            self.log(str(error), save=False)
+            text = _("The device refuses the image, it was not flashed.")
+            raise UpgradeAborted(text) from error
+        self.log(_("Sysupgrade test passed successfully, proceeding with the flash."))

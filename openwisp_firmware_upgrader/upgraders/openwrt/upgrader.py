@@ -1,0 +1,150 @@
+"""The upgrader of OpenWrt devices: its steps and its public attributes."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ... import journal
+from ... import settings as app_settings
+from ...exceptions import UpgradeCancelled
+from ...statuses import OperationStatus, Phase, UpgradeProgress
+from ..base import Step, StepRunner
+from .flash import FlashMixin
+from .identity import IdentityMixin
+from .memory import MemoryMixin
+from .options import OptionsMixin
+from .reconnect import ReconnectMixin
+from .transfer import TransferMixin
+
+logger = logging.getLogger(__name__)
+
+# what tidying up a device may take, in seconds
+CLEAN_UP_LIMIT = 15
+
+
+class OpenWrt(
+    OptionsMixin,
+    IdentityMixin,
+    MemoryMixin,
+    TransferMixin,
+    FlashMixin,
+    ReconnectMixin,
+    StepRunner,
+):
+    """Upgrades one device in two halves: ``upgrade`` and, later, ``verify``."""
+
+    RECONNECT_DELAY = app_settings.OPENWRT_SETTINGS.get("reconnect_delay", 180)
+    RECONNECT_RETRY_DELAY = app_settings.OPENWRT_SETTINGS.get(
+        "reconnect_retry_delay", 20
+    )
+    RECONNECT_MAX_RETRIES = app_settings.OPENWRT_SETTINGS.get(
+        "reconnect_max_retries", 35
+    )
+    UPGRADE_TIMEOUT = app_settings.OPENWRT_SETTINGS.get("upgrade_timeout", 90)
+    log_lines = None
+
+    steps = (
+        Step("_test_connection", reaches=UpgradeProgress.CONNECTION_SUCCESS),
+        Step("_verify_device_uuid", reaches=UpgradeProgress.DEVICE_VERIFIED),
+        Step("_test_checksum", takes=("image",)),
+        Step("_read_facts", reaches=UpgradeProgress.CHECKSUM_VERIFIED),
+        Step("upload", takes=("image", "path"), phase=Phase.UPLOAD),
+        Step("_test_image", takes=("path",), phase=Phase.IMAGE_TEST),
+        Step("_reflash", takes=("path",)),
+    )
+
+    def __init__(self, upgrade_operation: Any, connection: Any) -> None:
+        self.upgrade_operation = upgrade_operation
+        self.connection = connection
+        self._non_critical_services_stopped = False
+
+    def upgrade(self, image: Any) -> None:
+        """Runs the first half.
+
+        Arguments:
+            image: the image file.
+
+        Raises DeviceRebooting once the device was told to flash, or the outcome.
+        """
+        self.run_steps(image=image, path=self.get_remote_path(image))
+
+    def exec_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs a command on the device, see the connector."""
+        return self.connection.connector_instance.exec_command(*args, **kwargs)
+
+    def disconnect(self) -> None:
+        """Closes the connection."""
+        self.connection.disconnect()
+
+    def _check_cancellation(self) -> None:
+        operation = self.upgrade_operation
+        if operation.hold is not None:
+            operation.hold.check()
+        if journal.status_of(operation) == OperationStatus.CANCELLED:
+            self.clean_up()
+            raise UpgradeCancelled
+
+    def clean_up(self) -> None:
+        """Starts stopped services, removes the uploaded file, disconnects.
+
+        Safe to call twice; what fails is logged, the device may be gone.
+        """
+        try:
+            if self._has_left_something():
+                self._tidy_up(time.monotonic() + CLEAN_UP_LIMIT)
+        except Exception:  # noqa: BLE001 the end of the operation matters more
+            logger.warning(
+                "Could not tidy up device %s",
+                self.upgrade_operation.device_id,
+                exc_info=True,
+            )
+        finally:
+            self.disconnect()
+
+    def _has_left_something(self) -> bool:
+        evidence = self.upgrade_operation.evidence
+        return bool(
+            self._non_critical_services_stopped
+            or evidence.get("services_stopped")
+            or evidence.get("remote_path")
+        )
+
+    def _tidy_up(self, end: float) -> None:
+        connector = self.connection.connector_instance
+        if not getattr(connector, "is_connected", True):
+            # the keeper or the link closed it: one new connection, no more
+            connector.connect()
+        evidence = self.upgrade_operation.evidence
+        if self._non_critical_services_stopped or evidence.get("services_stopped"):
+            self._say(_("Starting non critical services again..."))
+            self._restart_services(end)
+            self._say(_("Non critical services started."))
+        path = evidence.get("remote_path")
+        if path:
+            self._quick(f"rm -f {shlex.quote(path)}", end)
+        self._forget_what_was_left()
+
+    def _restart_services(self, end: float) -> None:
+        for service in self._non_critical_services:
+            script = f"/etc/init.d/{service}"
+            self._quick(f"test -f {script} && {script} start", end)
+        self._quick("test -f /sbin/wifi && /sbin/wifi up", end)
+
+    def _quick(self, command: str, end: float) -> None:
+        left = max(1.0, end - time.monotonic())
+        self.exec_command(command, timeout=left, raise_unexpected_exit=False)
+
+    def _say(self, line: str) -> None:
+        # a cancelled operation's log may still grow, its status may not change
+        journal.append(self.upgrade_operation, line)
+
+    def _forget_what_was_left(self) -> None:
+        self._non_critical_services_stopped = False
+        left = {"services_stopped": False, "remote_path": None}
+        self.upgrade_operation.evidence.update(left)
+        journal.note_clean(self.upgrade_operation, left)

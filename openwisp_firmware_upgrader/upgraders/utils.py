@@ -1,0 +1,1 @@
+"""Kept because others import it; empty since 1.0."""
