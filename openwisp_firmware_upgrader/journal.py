@@ -191,9 +191,7 @@ def _announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
         _remember_line(operation, line)
     sender = type(operation)
     for line in lines:
-        firmware_upgrader_log_updated.send(
-            sender=sender, instance=operation, line=line
-        )
+        firmware_upgrader_log_updated.send(sender=sender, instance=operation, line=line)
     changed = frozenset(fields)
     upgrade_operation_recorded.send(
         sender=sender, instance=operation, changed=changed, lines=lines

@@ -50,7 +50,11 @@ def related_device_firmwares(
 def boards_of_build(build: Any) -> set[str]:
     """Returns every board that an image of the build fits."""
     types = build.firmwareimage_set.values_list("type", flat=True)
-    known = [FIRMWARE_IMAGE_MAP[name]["boards"] for name in types if name in FIRMWARE_IMAGE_MAP]
+    known = [
+        FIRMWARE_IMAGE_MAP[name]["boards"]
+        for name in types
+        if name in FIRMWARE_IMAGE_MAP
+    ]
     return {board for boards in known for board in boards}
 
 

@@ -49,9 +49,7 @@ FINISHED = frozenset(OperationStatus) - {OperationStatus.IN_PROGRESS}
 MOVES = {OperationStatus.IN_PROGRESS: FINISHED}
 
 # the image has not been handed to sysupgrade: the half may start over
-FIRST_HALF = frozenset(
-    {Phase.QUEUED, Phase.PREFLIGHT, Phase.UPLOAD, Phase.IMAGE_TEST}
-)
+FIRST_HALF = frozenset({Phase.QUEUED, Phase.PREFLIGHT, Phase.UPLOAD, Phase.IMAGE_TEST})
 
 # the device may have been flashed: only the proof may go on
 SECOND_HALF = frozenset({Phase.FLASH, Phase.REBOOT, Phase.VERIFY})

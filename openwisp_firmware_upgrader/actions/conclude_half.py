@@ -116,9 +116,7 @@ def _text_of(error: BaseException) -> list[str]:
 
 @singledispatch
 def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
-    logger.error(
-        "The upgrade operation %s failed", operation.pk, exc_info=error
-    )
+    logger.error("The upgrade operation %s failed", operation.pk, exc_info=error)
     text = str(error) or type(error).__name__
     finish(operation, OperationStatus.FAILED, lines=[text])
 

@@ -32,9 +32,7 @@ def pair_device(device: Any, image: Any = None) -> Any:
     image = image or selectors.image_a_device_runs(device)
     if image is None:
         return None
-    firmware = load_model("DeviceFirmware")(
-        device=device, image=image, installed=True
-    )
+    firmware = load_model("DeviceFirmware")(device=device, image=image, installed=True)
     try:
         firmware.full_clean()
     except ValidationError as error:

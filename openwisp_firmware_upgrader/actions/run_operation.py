@@ -187,4 +187,3 @@ def _conclude(error: Exception, operation: Any, recoverable: bool) -> None:
     except (LeaseLost, DatabaseError):
         # the lease runs out and whoever finds it goes on
         logger.warning("Left the upgrade operation %s", operation.pk, exc_info=True)
-

@@ -31,7 +31,9 @@ def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
     """
     counts = count_operations(batch)
     status = status_of(counts, batch)
-    if status != batch.status and not (is_launching(batch) and status in BATCH_FINISHED):
+    if status != batch.status and not (
+        is_launching(batch) and status in BATCH_FINISHED
+    ):
         _store(batch, status)
     return batch.status, counts
 

@@ -30,9 +30,7 @@ def save_and_start(
     with transaction.atomic():
         device_firmware.installed = False
         save(*args, **kwargs)
-        device_firmware.create_upgrade_operation(
-            batch, upgrade_options=upgrade_options
-        )
+        device_firmware.create_upgrade_operation(batch, upgrade_options=upgrade_options)
 
 
 def create_operation(

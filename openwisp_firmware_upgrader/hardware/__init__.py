@@ -46,7 +46,9 @@ def read_custom(
 
 def join(custom: ImageMap, built_in: ImageMap) -> ImageMap:
     """Returns both tables, custom entries first; they win over built-in ones."""
-    return OrderedDict({**custom, **{k: v for k, v in built_in.items() if k not in custom}})
+    return OrderedDict(
+        {**custom, **{k: v for k, v in built_in.items() if k not in custom}}
+    )
 
 
 def reverse(images: ImageMap, custom: Iterable[str] = ()) -> dict[str, str]:
@@ -55,9 +57,7 @@ def reverse(images: ImageMap, custom: Iterable[str] = ()) -> dict[str, str]:
     Of several types that list a board the last one counts, as ath79 came after
     ar71xx; a custom type counts before every built-in one.
     """
-    found = {
-        board: name for name, entry in images.items() for board in entry["boards"]
-    }
+    found = {board: name for name, entry in images.items() for board in entry["boards"]}
     for name in custom:
         found.update(dict.fromkeys(images[name]["boards"], name))
     return found

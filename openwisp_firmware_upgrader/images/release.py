@@ -17,7 +17,11 @@ def release_of(metadata: dict[str, Any] | None) -> dict[str, str]:
     version = (metadata or {}).get("version")
     if not isinstance(version, dict):
         return {}
-    known = {name: str(version[name]) for name in ("version", "revision") if version.get(name)}
+    known = {
+        name: str(version[name])
+        for name in ("version", "revision")
+        if version.get(name)
+    }
     if len(known) < 2:
         return known
     dist = version.get("dist") or "OpenWrt"

@@ -66,7 +66,9 @@ def create_permissions_for_default_groups(apps, schema_editor, app_label):
     """
     create_default_permissions(apps, schema_editor)
     Permission = apps.get_model("auth", "Permission")
-    groups = split(getattr(settings, "OPENWISP_USERS_GROUP_MODEL", "openwisp_users.Group"))
+    groups = split(
+        getattr(settings, "OPENWISP_USERS_GROUP_MODEL", "openwisp_users.Group")
+    )
     Group = apps.get_model(*groups)
     granted = (
         ("Administrator", ("add", "change", "delete", "view"), ADMINISTRATOR_MODELS),

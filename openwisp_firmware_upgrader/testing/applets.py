@@ -12,6 +12,7 @@ from .filesystem import TMP, FileError, normalize
 
 if TYPE_CHECKING:
     from .device import Device
+    from .shell import Command
 
 ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
@@ -263,7 +264,7 @@ FILE_TESTS = {
     "-n": lambda device, text: bool(text),
     "-z": lambda device, text: not text,
 }
-APPLETS = {
+APPLETS: dict[str, Command] = {
     "true": true,
     ":": true,
     "sync": true,

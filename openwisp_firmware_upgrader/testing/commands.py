@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import openwrt_commands
@@ -12,11 +11,13 @@ from .filesystem import TMP
 from .sysupgrade import sysupgrade
 
 if TYPE_CHECKING:
+    from .blobs import Blob
     from .device import Device
+    from .effects import Result
     from .filesystem import Provided
     from .shell import Command
 
-PROGRAMS = {
+PROGRAMS: dict[str, Command] = {
     "/sbin/sysupgrade": sysupgrade,
     "/sbin/uci": openwrt_commands.uci,
     "/bin/ubus": openwrt_commands.ubus,
@@ -76,8 +77,8 @@ def _programs(device: Device) -> dict[str, Command]:
     return programs
 
 
-def _init_script(service: str) -> Callable[..., object]:
-    def run(device: Device, args: list[str], stdin: object) -> object:
+def _init_script(service: str) -> Command:
+    def run(device: Device, args: list[str], stdin: Blob) -> Result:
         return openwrt_commands.init_script(device, service, args)
 
     return run

@@ -15,7 +15,7 @@ from . import commands
 from .blobs import Blob
 from .effects import Flash, Running
 from .faults import fault_named
-from .filesystem import FileSystem
+from .filesystem import FileSystem, Provided
 from .images import DEFAULT_BOARD, DEFAULT_TARGET, read_metadata, release_of
 from .records import FlashRecord, Record
 from .shell import Command, Shell
@@ -43,6 +43,11 @@ class Device:
     :param service_memory_kib: what each stopped service gives back, in KiB
     :param tmp_size_kib: size of the tmpfs /tmp in KiB
     :param tmp_occupied: /tmp is full but for 16 KiB
+    :param has_mem_available: False on old kernels, which only tell MemFree
+    :param boot_id_readable: False on systems without a readable boot id
+    :param overlay: whether /overlay/upper/etc exists, which ``-c`` needs
+    :param wifi_command: whether /sbin/wifi exists
+    :param require_metadata: refuse images without metadata
     :param boot_time: seconds from the end of the flash to the first answer
     :param link_rate: bytes per second an upload gets, None = no limit
     :param link_down_time: seconds a link stays dead in link_down_in_upload
@@ -134,7 +139,7 @@ class Device:
         """Return what ``name`` runs, None when the shell does not find it."""
         return commands.find(self, name)
 
-    def provided_files(self) -> dict[str, Any]:
+    def provided_files(self) -> Provided:
         """The files of the running firmware: path to a function that reads."""
         return commands.provided(self)
 

@@ -71,10 +71,10 @@ EXPECTED: dict[str, Expectation] = {
     "never_reboots": Expectation(
         "failed", False, 0, "did not reboot", ("same_release",)
     ),
-    "never_back": Expectation("failed", True, 1, "gave up", ("connection_flagged",)),
+    "never_back": Expectation("failed", True, 1, "giving up", ("connection_flagged",)),
     "back_with_old_firmware": Expectation(
         "failed", False, 1, "old firmware", ("same_release",)
     ),
-    "back_at_other_address": Expectation("failed", True, 1, "gave up"),
+    "back_at_other_address": Expectation("failed", True, 1, "giving up"),
     "back_at_other_address_reported": _success(),
 }

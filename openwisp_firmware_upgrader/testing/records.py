@@ -94,7 +94,7 @@ class DeviceReport:
     ``state`` is ``up``, ``flashing``, ``rebooting`` or ``gone``; ``silent``
     tells that its link is dead. ``tmp`` has the files of /tmp with their sizes
     in bytes, ``services`` whether each runs, ``marker`` the text of the
-    checksum marker file or None. ``session_seconds`` times are Unix times.
+    checksum marker file or None. Times are Unix times.
     """
 
     index: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import inspect
 import re
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -174,15 +173,21 @@ class Shell:
         if name == "exit":
             raise _Exit(int(arguments[0]) if arguments else self._status)
         if name == "export":
-            self._variables.update(a.split("=", 1) for a in arguments if "=" in a)
+            self._export(arguments)
             return Result()
         command = self._device.find_command(name)
         if command is None:
             return Result(127, "", f"ash: {name}: not found\n")
         result = command(self._device, arguments, stdin)
-        if inspect.isgenerator(result):
-            result = yield from result
-        return result
+        if isinstance(result, Result):
+            return result
+        return (yield from result)
+
+    def _export(self, assignments: list[str]) -> None:
+        for assignment in assignments:
+            name, separator, value = assignment.partition("=")
+            if separator:
+                self._variables[name] = value
 
     def _single(self, word: Word | None) -> Generator[Effect, None, str]:
         text = ""

@@ -25,9 +25,7 @@ class OpenWisp1(OpenWrt):
     RECONNECT_DELAY = 360
 
     def _test_image(self, path: str) -> None:
-        output, _code = self.exec_command(
-            f"{self._SYSUPGRADE} --help", exit_codes=[1]
-        )
+        output, _code = self.exec_command(f"{self._SYSUPGRADE} --help", exit_codes=[1])
         if "Usage:" in output and "--test" not in output:
             self.log(_("This system cannot test images, the test is skipped."))
             return

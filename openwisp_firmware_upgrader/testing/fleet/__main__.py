@@ -38,52 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Faults: "
         + "; ".join(f"{f.name}: {f.description}" for f in FAULTS.values()),
     )
-    add = parser.add_argument
-    add("--devices", type=int, default=1, help="devices without a fault")
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        choices=FAULTS,
-        metavar="NAME",
-        help="one more device with this fault (repeatable)",
-    )
-    add("--port", type=int, default=0, help="SSH port, 0 = a free one")
-    add("--first-address", default="127.1.0.1", help="address of the first device")
-    add(
-        "--control",
-        default="0",
-        metavar="ADDRESS",
-        help="host:port, port, or path of a unix socket; 0 = a free port",
-    )
-    add(
-        "--uuid",
-        action="append",
-        default=[],
-        help="UUID of the next device (repeatable); default: random",
-    )
-    add("--user", default="root")
-    add("--password", default="password")
-    add(
-        "--key",
-        action="append",
-        default=[],
-        metavar="PUBLIC_KEY",
-        help="public key that may log in (repeatable)",
-    )
-    add("--boot-time", type=float, help="seconds a reboot takes")
-    add("--release", help="release.description the devices run")
-    add("--board", dest="board_name", help="board name of the devices")
-    add("--model", help="model of the devices")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        type=_setting,
-        metavar="NAME=JSON",
-        help="any attribute of the devices, e.g. tmp_size_kib=300000",
-    )
-    add("--until-eof", action="store_true", help="end when standard input ends")
+    for name, settings in OPTIONS.items():
+        parser.add_argument(name, **settings)
     return parser
 
 
@@ -95,6 +51,40 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _repeatable(help_text: str, **settings: Any) -> dict[str, Any]:
+    return {"action": "append", "default": [], "help": help_text, **settings}
+
+
+#: the options of the command line
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--devices": {"type": int, "default": 1, "help": "devices without a fault"},
+    "--fault": _repeatable(
+        "one more device with this fault (repeatable)", choices=FAULTS, metavar="NAME"
+    ),
+    "--port": {"type": int, "default": 0, "help": "SSH port, 0 = a free one"},
+    "--first-address": {"default": "127.1.0.1", "help": "of the first device"},
+    "--control": {
+        "default": "0",
+        "metavar": "ADDRESS",
+        "help": "host:port, port, or path of a unix socket; 0 = a free port",
+    },
+    "--uuid": _repeatable("UUID of the next device (repeatable), else random"),
+    "--user": {"default": "root", "help": "who may log in"},
+    "--password": {"default": "password", "help": "of that user"},
+    "--key": _repeatable("public key that may log in", metavar="PUBLIC_KEY"),
+    "--boot-time": {"type": float, "help": "seconds a reboot takes"},
+    "--release": {"help": "release.description the devices run"},
+    "--board": {"dest": "board_name", "help": "board name of the devices"},
+    "--model": {"help": "model of the devices"},
+    "--set": _repeatable(
+        "any attribute of the devices, e.g. tmp_size_kib=300000",
+        type=_setting,
+        metavar="NAME=JSON",
+    ),
+    "--until-eof": {"action": "store_true", "help": "end when standard input ends"},
+}
 
 
 def _options(given: argparse.Namespace) -> FleetOptions:

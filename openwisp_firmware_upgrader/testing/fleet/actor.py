@@ -167,6 +167,9 @@ class Actor:
                 accepted, _ = self._listener.accept()
             except BlockingIOError:
                 return
+            if self.silent:
+                self._corpses.append(accepted)
+                continue
             self.device.record.connects += 1
             if self.serve is not None:
                 self.serve(self, accepted)

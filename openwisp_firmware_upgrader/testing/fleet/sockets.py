@@ -64,10 +64,15 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def mute(sock: socket.socket) -> None:
-    """Drop every packet that arrives for ``sock`` before TCP sees it."""
+    """Drop every packet that arrives for ``sock`` before TCP sees it.
+
+    Where the kernel has no socket filters, ``sock`` stays as it is: whoever
+    mutes it must not read from it either.
+    """
     program = ctypes.create_string_buffer(DROP_ALL, len(DROP_ALL))
-    pointer = ctypes.addressof(program)
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", 1, pointer))
+    filters = struct.pack("@HP", 1, ctypes.addressof(program))
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filters)
 
 
 def unmute(sock: socket.socket) -> None:

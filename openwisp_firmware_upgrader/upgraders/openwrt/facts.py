@@ -36,7 +36,11 @@ def parse_release(text: str) -> Release:
     """Reads the answer of ``ubus call system board`` (openwrt.md 4.8)."""
     try:
         release = json.loads(text)["release"]
-        known = {k: str(release[k]) for k in ("description", "version", "revision") if release.get(k)}
+        known = {
+            k: str(release[k])
+            for k in ("description", "version", "revision")
+            if release.get(k)
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
         return Release()
     return Release(**known)

@@ -86,7 +86,10 @@ class FlashMixin:
             upgrader.exec_command(REMOVE_CONFIG_CHECKSUM, exit_codes=[0, -1, 1])
             upgrader._flash_sent = True  # noqa: SLF001 it is this class's own
             output, code = upgrader.exec_command(
-                command, timeout=timeout, exit_codes=[0, -1], raise_unexpected_exit=False
+                command,
+                timeout=timeout,
+                exit_codes=[0, -1],
+                raise_unexpected_exit=False,
             )
             upgrader._flash_answer = (code, output)  # noqa: SLF001 see above
             upgrader.log(output, save=False)

@@ -49,7 +49,9 @@ class MemoryMixin:
         self._free_memory()
         free = self._get_free_memory()
         if self._fits(size, free):
-            text = _("Enough available memory was freed up on the system (%(free)s MiB).")
+            text = _(
+                "Enough available memory was freed up on the system (%(free)s MiB)."
+            )
             self.log(text % {"free": self._get_mib(free)})
             return
         text = _(

@@ -83,7 +83,8 @@ def judge(before: Before, after: After) -> Verdict:
         return _judge_stranger(before, after, rebooted)
     if rebooted is False:
         return Verdict(
-            WAIT, _("The device did not reboot: it still runs the boot it was flashed in.")
+            WAIT,
+            _("The device did not reboot: it still runs the boot it was flashed in."),
         )
     return _judge_release(before, after, certain=rebooted is True)
 
@@ -99,10 +100,14 @@ def _judge_stranger(before: Before, after: After, rebooted: bool | None) -> Verd
     if before.wipes and rebooted and expected and not after.uuid:
         return Verdict(
             SUCCESS,
-            _("The device runs the expected firmware; its configuration was discarded."),
+            _(
+                "The device runs the expected firmware; its configuration was discarded."
+            ),
         )
     found = after.uuid or _("no UUID")
-    text = _("Device UUID mismatch after the flash: expected %(expected)s, found %(found)s.")
+    text = _(
+        "Device UUID mismatch after the flash: expected %(expected)s, found %(found)s."
+    )
     return Verdict(WAIT, text % {"expected": before.uuid, "found": found})
 
 

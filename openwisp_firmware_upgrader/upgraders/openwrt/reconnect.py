@@ -36,9 +36,7 @@ class ReconnectMixin:
         ssh.bound(self.connection.connector_instance)
         verdict = proof.judge(self._before(), self._after())
         if verdict.kind == proof.WAIT:
-            raise DeviceNotReachableYet(
-                verdict.text, final=UpgradeFailed(verdict.text)
-            )
+            raise DeviceNotReachableYet(verdict.text, final=UpgradeFailed(verdict.text))
         if verdict.kind == proof.FAILED:
             raise UpgradeFailed(verdict.text)
         self.log(verdict.text, save=False)
