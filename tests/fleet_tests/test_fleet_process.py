@@ -78,6 +78,12 @@ def test_large_images_cost_no_memory():
         assert available == 100_000 - 30_000_000 // 1024
 
 
+def test_another_password():
+    with FleetProcess(password="secret") as fleet:
+        client = connect(fleet.device(0), password="secret")
+        assert run(client, "true") == (0, "")
+
+
 def test_errors_are_told_in_words():
     with FleetProcess() as fleet:
         with pytest.raises(FleetError, match="no device 'nobody'"):

@@ -37,11 +37,13 @@ class FleetProcess(FleetClient):
         faults: Sequence[str] = (),
         uuids: Sequence[object] = (),
         keys: Sequence[str] = (),
+        user: str = "root",
+        password: str = "password",  # noqa: S107  (of a simulated device)
         **attributes: Any,
     ) -> None:
         arguments = ["--devices", str(devices), "--port", str(port)]
         arguments += ["--control", control, "--first-address", first_address]
-        arguments += ["--until-eof"]
+        arguments += ["--user", user, "--password", password, "--until-eof"]
         for option, values in (("--fault", faults), ("--key", keys)):
             arguments += [text for value in values for text in (option, value)]
         for uuid in uuids:
