@@ -6,50 +6,28 @@ progress and, when a worker holds it, only under the worker's own run number.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import (
-    Case,
-    F,
     JSONField,
     QuerySet,
-    TextField,
     Value,
-    When,
 )
-from django.db.models.functions import Concat, Length, Now
-from django.db.models.lookups import GreaterThanOrEqual
-from django.db.models.signals import post_save
+from django.db.models.functions import Now
 
+from .announcements import announce, remember_line
 from .database import steadily
 from .exceptions import LeaseLost, UpgradeCancelled
 from .leases import operations, seconds_from_now
+from .log_text import appended, clean, take_pending
 from .signals import (
     firmware_upgrader_log_updated,
     upgrade_half_ending,
-    upgrade_operation_recorded,
 )
 from .statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
 from .swapper import load_model
-
-logger = logging.getLogger(__name__)
-
-TEXT_LIMIT = 16 * 1024
-LOG_LIMIT = 1024 * 1024
-
-
-def clean(text: object) -> str:
-    """Returns text of a device as any database can store it.
-
-    NUL and surrogates are replaced, more than 16 KiB is cut.
-    """
-    kept = str(text).replace("\x00", "\ufffd")
-    kept = kept.encode("utf-8", "replace").decode("utf-8")
-    return kept if len(kept) <= TEXT_LIMIT else f"{kept[:TEXT_LIMIT]}…"
 
 
 def record(
@@ -109,7 +87,7 @@ def store(
     if not _update(guarded(operation), values):
         return False
     _mirror(operation, fields)
-    _announce(operation, fields, fresh)
+    announce(operation, fields, fresh)
     return True
 
 
@@ -122,7 +100,7 @@ def _values(
     values = {**(lease or {}), **_assignments(fields), "modified": Now()}
     text = "\n".join([*take_pending(operation), *lines])
     if text:
-        values["log"] = _appended(text, capped="status" not in fields)
+        values["log"] = appended(text, capped="status" not in fields)
     return values
 
 
@@ -159,57 +137,9 @@ def _assignments(fields: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _appended(text: str, *, capped: bool) -> Case:
-    cases = [When(log="", then=Value(text, TextField()))]
-    # the line that explains the end is stored whatever the size
-    if capped:
-        full = GreaterThanOrEqual(Length("log"), LOG_LIMIT)
-        cases.append(When(full, then=F("log")))
-    joined = Concat(F("log"), Value(f"\n{text}"), output_field=TextField())
-    return Case(*cases, default=joined)
-
-
-def take_pending(operation: Any) -> list[str]:
-    """Returns the buffered log lines and empties the buffer."""
-    lines = operation.__dict__.pop("_pending_lines", [])
-    return [clean(line) for line in lines]
-
-
 def _mirror(operation: Any, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         setattr(operation, name, value)
-
-
-def _remember_line(operation: Any, line: str) -> None:
-    logger.info("# %s", line)
-    if "log" not in operation.get_deferred_fields():
-        operation.log = f"{operation.log}\n{line}" if operation.log else line
-
-
-def _announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
-    for line in lines:
-        _remember_line(operation, line)
-    sender = type(operation)
-    for line in lines:
-        firmware_upgrader_log_updated.send(sender=sender, instance=operation, line=line)
-    changed = frozenset(fields)
-    upgrade_operation_recorded.send(
-        sender=sender, instance=operation, changed=changed, lines=lines
-    )
-    if "status" in changed:
-        transaction.on_commit(partial(announce_status, operation, changed))
-
-
-def announce_status(operation: Any, changed: frozenset[str]) -> None:
-    """Sends ``post_save`` for a change of status made by an UPDATE."""
-    post_save.send(
-        sender=type(operation),
-        instance=operation,
-        created=False,
-        update_fields=changed | {"log", "modified"},
-        raw=False,
-        using=operation._state.db,  # noqa: SLF001 documented by Django
-    )
 
 
 def log_line(operation: Any, line: str, save: bool = True) -> None:
@@ -221,10 +151,10 @@ def log_line(operation: Any, line: str, save: bool = True) -> None:
     line = clean(line)
     if not save:
         operation.__dict__.setdefault("_pending_lines", []).append(line)
-        _remember_line(operation, line)
+        remember_line(operation, line)
         return
     if operation._state.adding:  # noqa: SLF001 documented by Django
-        _remember_line(operation, line)
+        remember_line(operation, line)
         operation.save()
         firmware_upgrader_log_updated.send(
             sender=type(operation), instance=operation, line=line
@@ -240,8 +170,8 @@ def append(operation: Any, line: str) -> None:
     """Appends a line to the log whatever the status and whoever holds the row."""
     text = "\n".join([*take_pending(operation), line])
     rows = operations().filter(pk=operation.pk)
-    _update(rows, {"log": _appended(text, capped=True), "modified": Now()})
-    _announce(operation, {}, [line])
+    _update(rows, {"log": appended(text, capped=True), "modified": Now()})
+    announce(operation, {}, [line])
 
 
 @steadily
@@ -333,7 +263,7 @@ def cancel(operation: Any, line: str) -> bool:
     if not _update(rows, values):
         return False
     _mirror(operation, fields)
-    _announce(operation, fields, [line])
+    announce(operation, fields, [line])
     return True
 
 
@@ -364,7 +294,7 @@ def finish(
     if not _end(operation, values, installed):
         return False
     _mirror(operation, fields)
-    _announce(operation, fields, fresh)
+    announce(operation, fields, fresh)
     return True
 
 

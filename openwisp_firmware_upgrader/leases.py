@@ -63,13 +63,19 @@ def claim(
     Raises DeviceBusy when another operation of the device holds a lease.
     """
     rows = operations().filter(free(), pk=pk, status=OperationStatus.IN_PROGRESS)
-    if run is not None:
-        rows = rows.filter(runs=run)
-    elif due_only:
-        rows = rows.filter(new_or_due())
-    if not _take(rows, seconds):
+    if run is None:
+        run = _current_run(pk)
+        rows = rows.filter(new_or_due()) if due_only else rows
+    # the run number is known before the claim: read after it, a worker that was
+    # stopped in between would take over the number of whoever came next
+    if run is None or not _take(rows.filter(runs=run), seconds):
         return None
-    return int(operations().values_list("runs", flat=True).get(pk=pk))
+    return run + 1
+
+
+@steadily
+def _current_run(pk: Any) -> int | None:
+    return operations().filter(pk=pk).values_list("runs", flat=True).first()
 
 
 @steadily

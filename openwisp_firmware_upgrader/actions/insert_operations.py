@@ -178,6 +178,7 @@ def _announce(created: list[Any]) -> None:
             update_fields=None,
             raw=False,
             using=operation._state.db,  # noqa: SLF001 documented by Django
+            by_engine=True,
         )
 
 

@@ -1,0 +1,49 @@
+"""Tells the rest of the process what the journal has stored."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+
+from .signals import firmware_upgrader_log_updated, upgrade_operation_recorded
+
+logger = logging.getLogger(__name__)
+
+
+def remember_line(operation: Any, line: str) -> None:
+    """Logs a new line and keeps it on the instance, if that has its log."""
+    logger.info("# %s", line)
+    if "log" not in operation.get_deferred_fields():
+        operation.log = f"{operation.log}\n{line}" if operation.log else line
+
+
+def announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
+    """Sends the signals for fields and lines that were stored."""
+    for line in lines:
+        remember_line(operation, line)
+    sender = type(operation)
+    for line in lines:
+        firmware_upgrader_log_updated.send(sender=sender, instance=operation, line=line)
+    changed = frozenset(fields)
+    upgrade_operation_recorded.send(
+        sender=sender, instance=operation, changed=changed, lines=lines
+    )
+    if "status" in changed:
+        transaction.on_commit(partial(announce_status, operation, changed))
+
+
+def announce_status(operation: Any, changed: frozenset[str]) -> None:
+    """Sends ``post_save`` for a change of status made by an UPDATE."""
+    post_save.send(
+        sender=type(operation),
+        instance=operation,
+        created=False,
+        update_fields=changed | {"log", "modified"},
+        raw=False,
+        using=operation._state.db,  # noqa: SLF001 documented by Django
+        by_engine=True,
+    )
