@@ -50,7 +50,12 @@ class ReconnectionFailed(FirmwareUpgraderException):
 
 
 class RecoverableFailure(FirmwareUpgraderException):
-    """Something that may work at the next attempt; the device is unharmed."""
+    """Something that may work at the next attempt; the device is unharmed.
+
+    ``delay`` is the number of seconds until then, once that is decided.
+    """
+
+    delay: float = 0
 
 
 class DeviceRebooting(FirmwareUpgraderException):

@@ -12,14 +12,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import (
     JSONField,
-    QuerySet,
     Value,
 )
 from django.db.models.functions import Now
 
 from .announcements import announce, remember_line
 from .database import steadily
-from .exceptions import LeaseLost, UpgradeCancelled
+from .guarded_update import guarded, mirror, store, update, values_of, why_lost
 from .leases import operations, seconds_from_now
 from .log_text import appended, clean, take_pending
 from .signals import (
@@ -65,83 +64,6 @@ def record(
         raise why_lost(operation)
 
 
-def store(
-    operation: Any,
-    lines: Iterable[str],
-    fields: dict[str, Any],
-    *,
-    lease: dict[str, Any] | None = None,
-) -> bool:
-    """Writes fields and log lines in one guarded UPDATE.
-
-    Arguments:
-        operation: the operation at work.
-        lines: new log lines, after those that were buffered.
-        fields: values by field name, mirrored on the instance.
-        lease: further assignments that are not mirrored.
-
-    Returns whether the row was hit.
-    """
-    fresh = [clean(line) for line in lines]
-    values = _values(operation, fresh, fields, lease)
-    if not _update(guarded(operation), values):
-        return False
-    _mirror(operation, fields)
-    announce(operation, fields, fresh)
-    return True
-
-
-def _values(
-    operation: Any,
-    lines: list[str],
-    fields: dict[str, Any],
-    lease: dict[str, Any] | None,
-) -> dict[str, Any]:
-    values = {**(lease or {}), **_assignments(fields), "modified": Now()}
-    text = "\n".join([*take_pending(operation), *lines])
-    if text:
-        values["log"] = appended(text, capped="status" not in fields)
-    return values
-
-
-@steadily
-def _update(rows: QuerySet[Any], values: dict[str, Any]) -> int:
-    return rows.update(**values)
-
-
-def guarded(operation: Any) -> QuerySet[Any]:
-    """Returns the row as long as it may be written by whoever asks."""
-    rows = operations().filter(pk=operation.pk, status=OperationStatus.IN_PROGRESS)
-    return rows.filter(runs=operation.hold.run) if operation.hold else rows
-
-
-def why_lost(operation: Any) -> LeaseLost | UpgradeCancelled:
-    """Returns why a write of this worker did not reach the row."""
-    if _is_cancelled_and_ours(operation):
-        return UpgradeCancelled()
-    return LeaseLost()
-
-
-@steadily
-def _is_cancelled_and_ours(operation: Any) -> bool:
-    rows = operations().filter(pk=operation.pk, status=OperationStatus.CANCELLED)
-    if operation.hold is not None:
-        rows = rows.filter(runs=operation.hold.run)
-    return rows.exists()
-
-
-def _assignments(fields: dict[str, Any]) -> dict[str, Any]:
-    values = dict(fields)
-    if "evidence" in values:
-        values["evidence"] = Value(values["evidence"], JSONField())
-    return values
-
-
-def _mirror(operation: Any, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(operation, name, value)
-
-
 def log_line(operation: Any, line: str, save: bool = True) -> None:
     """Appends a line to the log; with ``save=False`` at the next write.
 
@@ -170,7 +92,7 @@ def append(operation: Any, line: str) -> None:
     """Appends a line to the log whatever the status and whoever holds the row."""
     text = "\n".join([*take_pending(operation), line])
     rows = operations().filter(pk=operation.pk)
-    _update(rows, {"log": appended(text, capped=True), "modified": Now()})
+    update(rows, {"log": appended(text, capped=True), "modified": Now()})
     announce(operation, {}, [line])
 
 
@@ -259,10 +181,10 @@ def cancel(operation: Any, line: str) -> bool:
         progress__lt=UpgradeProgress.CANCELLATION_THRESHOLD,
     )
     fields = {"status": str(OperationStatus.CANCELLED), "phase": str(Phase.DONE)}
-    values = _values(operation, [line], fields, {"next_run_at": None})
-    if not _update(rows, values):
+    values = values_of(operation, [line], fields, {"next_run_at": None})
+    if not update(rows, values):
         return False
-    _mirror(operation, fields)
+    mirror(operation, fields)
     announce(operation, fields, [line])
     return True
 
@@ -290,10 +212,10 @@ def finish(
     upgrade_half_ending.send(sender=type(operation), instance=operation)
     fresh = [clean(line) for line in lines]
     lease = {"lease_expires_at": None, "next_run_at": None}
-    values = _values(operation, fresh, fields, lease)
+    values = values_of(operation, fresh, fields, lease)
     if not _end(operation, values, installed):
         return False
-    _mirror(operation, fields)
+    mirror(operation, fields)
     announce(operation, fields, fresh)
     return True
 
@@ -301,7 +223,7 @@ def finish(
 @steadily
 def _end(operation: Any, values: dict[str, Any], installed: bool) -> bool:
     with transaction.atomic():
-        if _update(guarded(operation), values):
+        if update(guarded(operation), values):
             if installed:
                 _note_installed(operation)
             return True

@@ -153,8 +153,8 @@ def _operation(batch: Any, candidate: Candidate, refusal: str) -> Any:
         created_by_id=batch.created_by_id,
     )
     if refusal:
-        operation.status = OperationStatus.ABORTED.value
-        operation.phase = Phase.DONE.value
+        operation.status = str(OperationStatus.ABORTED)
+        operation.phase = str(Phase.DONE)
         operation.log = refusal
     else:
         operation.next_run_at = timezone.now() + STAMP

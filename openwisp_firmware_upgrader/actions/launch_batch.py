@@ -45,17 +45,8 @@ def create_batch(
     Returns the batch.
     Raises ValidationError when there is nothing to upgrade.
     """
-    model = load_model("BatchUpgradeOperation")
-    found = model.dry_run(build=build, group=group, location=location)
-    related, others = found["device_firmwares"], found["devices"]
-    if not related.exists() and not (firmwareless and others.exists()):
-        raise ValidationError(
-            _(
-                "No devices found matching the chosen build, group and location "
-                "that could be upgraded."
-            )
-        )
-    batch = model(
+    _refuse_nothing_to_do(build, firmwareless, group, location)
+    batch = load_model("BatchUpgradeOperation")(
         build=build,
         upgrade_options=upgrade_options or {},
         group=group,
@@ -68,6 +59,22 @@ def create_batch(
     batch.save()
     wakeups.batch_on_commit(batch.pk, firmwareless)
     return batch
+
+
+def _refuse_nothing_to_do(
+    build: Any, firmwareless: bool, group: Any, location: Any
+) -> None:
+    model = load_model("BatchUpgradeOperation")
+    found = model.dry_run(build=build, group=group, location=location)
+    if found["device_firmwares"].exists():
+        return
+    if not (firmwareless and found["devices"].exists()):
+        raise ValidationError(
+            _(
+                "No devices found matching the chosen build, group and location "
+                "that could be upgraded."
+            )
+        )
 
 
 def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
@@ -95,7 +102,7 @@ def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
 
 def _time_out(batch: Any) -> None:
     logger.warning("The launch of the mass upgrade %s timed out", batch.pk)
-    batch.status = BatchStatus.FAILED.value
+    batch.status = str(BatchStatus.FAILED)
     batch.launched = True
     batch.save(update_fields=["status", "launched", "modified"])
 
@@ -109,7 +116,7 @@ def launch_batch(batch: Any, firmwareless: bool) -> None:
     """
     if batch.launched:
         return
-    batch.status = BatchStatus.IN_PROGRESS.value
+    batch.status = str(BatchStatus.IN_PROGRESS)
     batch.firmwareless = firmwareless
     batch.next_run_at = timezone.now() + STAMP
     batch.save(update_fields=["status", "firmwareless", "next_run_at", "modified"])

@@ -124,7 +124,7 @@ def _work_inline(task: Any, operation_id: Any, run: int | None) -> None:
     except SoftTimeLimitExceeded as error:
         conclude(error, operation, recoverable=False)
     except RecoverableFailure as error:
-        delay = getattr(error, "delay", 0)
+        delay = error.delay
         run = leases.operations().values_list("runs", flat=True).get(pk=operation_id)
         _retry(task, operation_id, run, delay, error)
 

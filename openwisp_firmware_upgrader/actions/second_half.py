@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -12,7 +11,6 @@ from django.utils.translation import gettext as _
 from openwisp_controller.connection.connectors.exceptions import (
     CommandTimeoutException,
 )
-from openwisp_controller.connection.connectors.ssh import Ssh
 from paramiko import SSHException
 from swapper import load_model as load_any_model
 
@@ -29,6 +27,7 @@ from ..exceptions import (
 )
 from ..statuses import SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
+from ..upgraders.probe import answers
 from .conclude_half import end_by_verdict, wait_for_reboot
 from .first_half import make_upgrader
 
@@ -45,9 +44,6 @@ NOT_REACHED = (
     EOFError,
     OSError,
 )
-
-PROBE_TIMEOUT = 2
-SSH_PORT = 22
 
 
 def has_been_flashed(operation: Any) -> bool:
@@ -132,26 +128,6 @@ def _refuse_unreachable(operation: Any, connection: Any, reachable: bool) -> Non
     }
     operation.log_line(text % values, save=False)
     raise DeviceNotReachableYet(_("the SSH port does not answer"))
-
-
-def answers(connection: Any) -> bool:
-    """Tells whether the SSH port of a device accepts a TCP connection.
-
-    Connectors other than SSH are taken to answer.
-    """
-    connector = connection.connector_instance
-    if not isinstance(connector, Ssh):
-        return True
-    port = connection.get_params().get("port", SSH_PORT)
-    return any(_accepts(address, port) for address in connection.get_addresses())
-
-
-def _accepts(address: str, port: int) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=PROBE_TIMEOUT).close()
-    except OSError:
-        return False
-    return True
 
 
 def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:

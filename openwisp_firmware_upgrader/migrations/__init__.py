@@ -90,7 +90,8 @@ def create_device_firmware_for_connections(apps, schema_editor, app_label):
     DeviceFirmware = apps.get_model(app_label, "DeviceFirmware")
     FirmwareImage = apps.get_model(app_label, "FirmwareImage")
     Connection = load_any_model("connection", "DeviceConnection", require_ready=False)
-    connections = apps.get_model(*split(Connection._meta.label))
+    label = Connection._meta.label  # noqa: SLF001 documented by Django
+    connections = apps.get_model(*split(label))
     paired = set(DeviceFirmware.objects.values_list("device_id", flat=True))
     rows = connections.objects.exclude(device__os="").exclude(device__model="")
     for connection in rows.select_related("device").iterator():

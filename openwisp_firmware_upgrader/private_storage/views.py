@@ -37,7 +37,7 @@ class FirmwareImageDownloadView(PrivateStorageDetailView):
     @property
     def permission(self) -> str:
         """The permission to look at images, of the app that owns the model."""
-        options = self.model._meta
+        options = self.model._meta  # noqa: SLF001 documented by Django
         return f"{options.app_label}.{VIEW_PERMISSION}_{options.model_name}"
 
     def get_object(self, queryset: Any = None) -> Any:

@@ -80,9 +80,9 @@ class StepRunner:
     def _reason(self, error: Exception) -> Exception:
         held = self.upgrade_operation.hold
         outcomes = (FirmwareUpgraderException, SoftTimeLimitExceeded, DatabaseError)
-        if held is not None and held.reason is not None:
-            if not isinstance(error, DeviceRebooting | FlashRefused):
-                return held.reason
+        stopped = held is not None and held.reason is not None
+        if stopped and not isinstance(error, DeviceRebooting | FlashRefused):
+            return held.reason
         if isinstance(error, LINK_FAILURES) and not isinstance(error, outcomes):
             return RecoverableFailure(str(error) or type(error).__name__)
         return error

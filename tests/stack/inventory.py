@@ -130,6 +130,8 @@ def start(on_device, image, batch=None, **values):
     row.image = image
     row.full_clean()
     row.save(batch=batch, upgrade=True, **values)
-    return load_model("UpgradeOperation").objects.filter(device=on_device).latest(
-        "created"
+    return (
+        load_model("UpgradeOperation")
+        .objects.filter(device=on_device)
+        .latest("created")
     )

@@ -7,6 +7,7 @@ import re
 import uuid
 from typing import Any
 
+from .part import Part
 from .proof import Release
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -61,7 +62,7 @@ def parse_available_kib(text: str) -> int | None:
     return None
 
 
-class FactsMixin:
+class FactsMixin(Part):
     """Asks the device; every answer may be unknown."""
 
     def _ask(self, command: str) -> str:

@@ -19,11 +19,12 @@ from ...exceptions import (
 )
 from ...statuses import Phase, UpgradeProgress
 from . import handoff, ssh
+from .part import Part
 
 REMOVE_CONFIG_CHECKSUM = "rm /etc/openwisp/checksum 2> /dev/null"
 
 
-class FlashMixin:
+class FlashMixin(Part):
     """Hands the image over to ``sysupgrade``."""
 
     UPGRADE_COMMAND = "{sysupgrade} -v {flags} {path}"

@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from ... import journal
 from ...exceptions import UpgradeAborted
 from .facts import parse_available_kib
+from .part import Part
 
 KIB = 1024
 MIB = 1048576
 
 
-class MemoryMixin:
+class MemoryMixin(Part):
     """Frees memory, at the price of services where there is no other way."""
 
     REMOTE_UPLOAD_DIR = "/tmp"  # noqa: S108 a folder of the device

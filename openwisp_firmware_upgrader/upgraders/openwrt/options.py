@@ -9,6 +9,7 @@ import jsonschema
 from django.utils.translation import gettext_lazy as _
 
 from ...exceptions import FirmwareUpgradeOptionsException
+from .part import Part
 
 
 def _flag(title: Any, **more: Any) -> dict[str, Any]:
@@ -34,7 +35,7 @@ SCHEMA: dict[str, Any] = {
 EXCLUDED_BY_N = ("o", "c")
 
 
-class OptionsMixin:
+class OptionsMixin(Part):
     """Validates the options and turns them into flags."""
 
     SCHEMA: ClassVar[dict[str, Any] | None] = SCHEMA

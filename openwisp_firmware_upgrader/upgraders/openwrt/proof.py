@@ -101,7 +101,8 @@ def _judge_stranger(before: Before, after: After, rebooted: bool | None) -> Verd
         return Verdict(
             SUCCESS,
             _(
-                "The device runs the expected firmware; its configuration was discarded."
+                "The device runs the expected firmware, its configuration was "
+                "discarded."
             ),
         )
     found = after.uuid or _("no UUID")

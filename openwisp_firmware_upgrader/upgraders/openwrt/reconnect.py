@@ -12,10 +12,11 @@ from ...exceptions import DeviceNotReachableYet, UpgradeFailed
 from ...statuses import UpgradeProgress
 from . import proof, ssh
 from .facts import UUID, parse_uuid
+from .part import Part
 from .proof import Release
 
 
-class ReconnectMixin:
+class ReconnectMixin(Part):
     """One attempt to verify the device."""
 
     RECONNECT_DELAY: int

@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
 KEEPALIVE = 5
-# how long a link may be silent before it counts as dead
-SILENCE = 15
+# how long a channel may take to open
+CHANNEL_TIMEOUT = 15
+# how long sent data may stay unacknowledged: together with tidying up over a
+# dead link, operators see within 15 seconds that the link is gone
+UNACKNOWLEDGED = 10
 CHECK_EVERY = 5
 ANSWER_WITHIN = 7
+# scp itself waits 10 seconds for the last answer of the device
+RELEASE_AFTER = 12
+RELEASE_EVERY = 0.5
 
 
 def transport_of(connector: Any) -> Any:
@@ -36,15 +42,61 @@ def bound(connector: Any) -> None:
     if transport is None:
         return
     transport.set_keepalive(KEEPALIVE)
-    transport.channel_timeout = SILENCE
+    transport.channel_timeout = CHANNEL_TIMEOUT
     timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
     sock = getattr(transport, "sock", None)
     if timeout is None or not isinstance(sock, socket.socket):
         return
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, timeout, SILENCE * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
     except OSError:
         logger.info("TCP_USER_TIMEOUT cannot be set", exc_info=True)
+
+
+@contextmanager
+def released(connector: Any, is_complete: Callable[[], bool]) -> Iterator[None]:
+    """Closes channels opened meanwhile when they outlive the transfer.
+
+    ``scp`` on the device may keep its channel open for ever after the last byte;
+    the connection stays, what arrived is for others to compare.
+
+    Arguments:
+        connector: the connector that uploads.
+        is_complete: tells whether every byte has been handed out.
+    """
+    transport = transport_of(connector)
+    if transport is None:
+        yield
+        return
+    opened: list[Any] = []
+    done = threading.Event()
+    open_session = transport.open_session
+
+    def remember(*args: Any, **kwargs: Any) -> Any:
+        opened.append(open_session(*args, **kwargs))
+        return opened[-1]
+
+    transport.open_session = remember
+    arguments = (opened, is_complete, done)
+    threading.Thread(target=_release, args=arguments, daemon=True).start()
+    try:
+        yield
+    finally:
+        transport.open_session = open_session
+        done.set()
+
+
+def _release(
+    channels: list[Any], is_complete: Callable[[], bool], done: threading.Event
+) -> None:
+    complete_for = 0.0
+    while not done.wait(RELEASE_EVERY):
+        complete_for = complete_for + RELEASE_EVERY if is_complete() else 0.0
+        if complete_for >= RELEASE_AFTER:
+            logger.info("The upload does not end, its channel is closed")
+            for channel in channels:
+                channel.close()
+            return
 
 
 @contextmanager

@@ -14,13 +14,15 @@ from ...exceptions import FirmwareUpgraderException, RecoverableFailure, Upgrade
 from ...images import ImageStream
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
+from . import ssh
 from .facts import parse_sha256
+from .part import Part
 
 # how often the progress is stored, in seconds
 PROGRESS_EVERY = 0.5
 
 
-class TransferMixin:
+class TransferMixin(Part):
     """Uploads the image and tests it on the device."""
 
     _SYSUPGRADE = "/sbin/sysupgrade"
@@ -51,9 +53,10 @@ class TransferMixin:
         journal.record(self.upgrade_operation, progress=progress)
 
     def _send(self, stream: ImageStream, remote_path: str) -> Exception | None:
-        upload = self.connection.connector_instance.upload
+        connector = self.connection.connector_instance
         try:
-            upload(stream, remote_path)
+            with ssh.released(connector, lambda: stream.is_complete):
+                connector.upload(stream, remote_path)
         except (FirmwareUpgraderException, SoftTimeLimitExceeded):
             raise
         except Exception as error:  # noqa: BLE001 connectors raise anything

@@ -14,6 +14,7 @@ from ... import settings as app_settings
 from ...exceptions import UpgradeCancelled
 from ...statuses import OperationStatus, Phase, UpgradeProgress
 from ..base import Step, StepRunner
+from ..probe import answers
 from .flash import FlashMixin
 from .identity import IdentityMixin
 from .memory import MemoryMixin
@@ -118,6 +119,8 @@ class OpenWrt(
         connector = self.connection.connector_instance
         if not getattr(connector, "is_connected", True):
             # the keeper or the link closed it: one new connection, no more
+            if not answers(self.connection):
+                raise OSError("the SSH port does not answer")
             connector.connect()
         evidence = self.upgrade_operation.evidence
         if self._non_critical_services_stopped or evidence.get("services_stopped"):

@@ -1,0 +1,27 @@
+"""What the parts of the upgrader expect of the whole; only declarations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Part:
+    """One concern of the OpenWrt upgrader, which inherits all of them."""
+
+    upgrade_operation: Any
+    connection: Any
+
+    CHECKSUM_FILE: str
+    REMOTE_UPLOAD_DIR: str
+    RECONNECT_DELAY: float
+
+    connect: Any
+    disconnect: Any
+    exec_command: Any
+    log: Any
+    get_flags: Any
+    check_memory: Any
+    _ask: Any
+    _measure: Any
+    _read_boot_id: Any
+    _read_release: Any

@@ -1,0 +1,43 @@
+"""Small rooms: the ceilings of a module and of a function."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "openwisp_firmware_upgrader"
+MODULE_LINES = 300
+FUNCTION_LINES = 40
+# data tables, migrations and tests may be longer
+FREE = ("migrations", "tests")
+MODULES = sorted(
+    path
+    for path in PACKAGE.rglob("*.py")
+    if path.relative_to(PACKAGE).parts[0] not in FREE
+)
+
+
+def name(path):
+    """Returns how a module is called in the report."""
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_module_is_small(path):
+    lines = len(path.read_text().splitlines())
+    cure = "move a concern into a room of its own"
+    assert lines <= MODULE_LINES, f"{lines} lines, {MODULE_LINES} allowed: {cure}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_functions_are_small(path):
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    long = [
+        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, kinds)
+        and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+    ]
+    assert not long, f"{FUNCTION_LINES} lines allowed, name what its parts do: {long}"
