@@ -28,9 +28,9 @@ FAST = {
     },
     "FIRMWARE_LEASE": {"seconds": 5, "tick": 2},
     "FIRMWARE_RETRY_OPTIONS": {
-        "max_retries": 3,
-        "retry_backoff": 1,
-        "retry_backoff_max": 2,
+        "max_retries": 4,
+        "retry_backoff": 2,
+        "retry_backoff_max": 4,
         "retry_jitter": False,
     },
     "FIRMWARE_SSH_SETTINGS": {

@@ -1,0 +1,1 @@
+"""An app that extends the firmware upgrader, as the documentation tells."""

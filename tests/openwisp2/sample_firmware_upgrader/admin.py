@@ -1,0 +1,10 @@
+"""Extends the admin by monkey patching, as the documentation tells."""
+
+from openwisp_firmware_upgrader.admin import (  # noqa: F401 their import registers
+    BatchUpgradeOperationAdmin,
+    BuildAdmin,
+    CategoryAdmin,
+)
+
+BatchUpgradeOperationAdmin.fields.append("details")
+BuildAdmin.list_display.insert(1, "details")
