@@ -213,7 +213,7 @@ class TestUpgraderMixin(CreateConnectionsMixin):
 
     def _real_image_file(self, name="openwrt.bin", **options):
         """Returns an upload with valid fwtool metadata."""
-        content = make_image(4096, **{"seed": 1, **options})
+        content = make_image(options.pop("size", 262144), **{"seed": 1, **options})
         file = SimpleUploadedFile(name, content, "application/octet-stream")
         file.sha256 = hashlib.sha256(content).hexdigest()
         return file
