@@ -262,7 +262,7 @@ class FirmwareDownloadPermissionTestMixin(TestMultitenantAdminMixin):
         return user
 
     def test_unauthenticated_user_cannot_download(self):
-        self._assert_download("unauthenticated", 403)
+        self._assert_download("unauthenticated", 401)
 
     def test_superuser_can_download(self):
         self._login_as(self._get_admin())

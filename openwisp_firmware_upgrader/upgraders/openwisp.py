@@ -24,6 +24,10 @@ class OpenWisp1(OpenWrt):
     UPGRADE_COMMAND = "{sysupgrade} -c -n {path}"
     RECONNECT_DELAY = 360
 
+    def _discards_configuration(self) -> bool:
+        # whatever the options say, the command has "-n"
+        return True
+
     def _test_image(self, path: str) -> None:
         output, _code = self.exec_command(f"{self._SYSUPGRADE} --help", exit_codes=[1])
         if "Usage:" in output and "--test" not in output:

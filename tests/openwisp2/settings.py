@@ -304,6 +304,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "simple"}},
     "root": {"level": "ERROR" if TESTING else "WARNING", "handlers": ["console"]},
     "loggers": {
+        # refusals are what many tests are about
+        "django.request": {"level": "ERROR" if TESTING else "WARNING"},
         "openwisp_firmware_upgrader": {
             "level": os.environ.get(
                 "FIRMWARE_LOG_LEVEL", "ERROR" if TESTING else "INFO"

@@ -51,8 +51,11 @@ class ReconnectMixin(Part):
             expected=Release(**evidence.get("expected", {})),
             typed=bool(evidence.get("typed")),
             uuid=parse_uuid(str(self.upgrade_operation.device_id)),
-            wipes=bool((self.upgrade_operation.upgrade_options or {}).get("n")),
+            wipes=self._discards_configuration(),
         )
+
+    def _discards_configuration(self) -> bool:
+        return bool((self.upgrade_operation.upgrade_options or {}).get("n"))
 
     def _after(self) -> proof.After:
         output, code = self.exec_command(UUID, raise_unexpected_exit=False)
