@@ -60,7 +60,7 @@ def insert_operations(batch: Any, candidates: list[Candidate]) -> None:
         candidates = _without_operation(batch, candidates)
         known = _look_up(batch, candidates)
         created = [
-            _operation(batch, candidate, _refusal(candidate, known))
+            _operation(batch, candidate, known)
             for candidate in candidates
             if candidate.device_id in known.devices
         ]
@@ -144,9 +144,10 @@ def _validate(upgrader_class: Any, options: dict[str, Any]) -> str:
     return ""
 
 
-def _operation(batch: Any, candidate: Candidate, refusal: str) -> Any:
+def _operation(batch: Any, candidate: Candidate, known: Known) -> Any:
+    refusal = _refusal(candidate, known)
     operation = load_model("UpgradeOperation")(
-        device_id=candidate.device_id,
+        device=known.devices[candidate.device_id],
         image=candidate.image,
         batch=batch,
         upgrade_options=batch.upgrade_options or {},

@@ -241,8 +241,9 @@ class TestBetter(FakeDeviceMixin, TransactionTestCase):
         model.objects.update(update_strategy=strategy)
         fake = self._fake(device, era="backfire")
         operation = self._operation(device, image)
-        with reached(fake), mock.patch.multiple(
-            OpenWisp1, RECONNECT_DELAY=0, RECONNECT_RETRY_DELAY=0
+        with (
+            reached(fake),
+            mock.patch.multiple(OpenWisp1, RECONNECT_DELAY=0, RECONNECT_RETRY_DELAY=0),
         ):
             operation.upgrade(recoverable=False)
         operation.refresh_from_db()

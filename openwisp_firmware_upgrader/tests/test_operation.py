@@ -184,7 +184,8 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
         finally:
             post_save.disconnect(receiver, sender=load_model("UpgradeOperation"))
         self.assertEqual(
-            heard.mock_calls, [mock.call(True, "in-progress"), mock.call(False, "success")]
+            heard.mock_calls,
+            [mock.call(True, "in-progress"), mock.call(False, "success")],
         )
 
     def test_device_that_runs_something_unexpected_is_a_failure(self):

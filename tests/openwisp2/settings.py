@@ -310,7 +310,7 @@ LOGGING = {
             "level": os.environ.get(
                 "FIRMWARE_LOG_LEVEL", "ERROR" if TESTING else "INFO"
             )
-        }
+        },
     },
 }
 TEST_RUNNER = "openwisp2.test_runner.CountingRunner"

@@ -52,8 +52,10 @@ def test_another_worker_goes_on(project, firmware, hook, flushed):
         reached = fleet.wait_hook(hook, count=DEVICES, timeout=30)
         assert len(reached) == DEVICES
         wait_for(
-            lambda: set(rows_of(operations).values_list("phase", flat=True))
-            == {HOOKS[hook]},
+            lambda: (
+                set(rows_of(operations).values_list("phase", flat=True))
+                == {HOOKS[hook]}
+            ),
             f"the phase {HOOKS[hook]}",
             5,
         )
