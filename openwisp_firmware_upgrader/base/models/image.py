@@ -41,6 +41,9 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
     size = models.BigIntegerField(null=True, editable=False)
     metadata = models.JSONField(null=True, editable=False)
 
+    # name of the file the stored SHA-256 was taken of
+    _measured_file = None
+
     class Meta:
         abstract = True
         verbose_name = _("Firmware Image")
@@ -75,13 +78,32 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             )
             raise ValidationError({"type": text}) from error
 
+    @classmethod
+    def from_db(cls, db, field_names, values):
+        """Loads a row and remembers which file its SHA-256 is of."""
+        image = super().from_db(db, field_names, values)
+        if "file" not in image.get_deferred_fields():
+            image._measured_file = image.file.name
+        return image
+
     def save(self, *args, **kwargs):
         """Saves the image; a new file gets its SHA-256 and size recorded."""
-        # a committed file was measured when it was new
-        if self.file and not self.file._committed:  # noqa: SLF001 no public name
-            self.checksum, self.size = sha256_and_size(self.file)
-            self.metadata = None
+        if self.file and self._is_new_file():
+            self._measure()
         super().save(*args, **kwargs)
+        self._measured_file = self.file.name
+
+    def _is_new_file(self):
+        committed = self.file._committed  # noqa: SLF001 no public name
+        return not committed or self.file.name != self._measured_file
+
+    def _measure(self):
+        self.metadata = None
+        try:
+            self.checksum, self.size = sha256_and_size(self.file)
+        except OSError:
+            # a storage that is away: measured when the image is used first
+            self.checksum, self.size = "", None
 
     @classmethod
     def _remove_file(cls, file_path):
