@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> None:
 
     if not any(argument.startswith("openwisp") for argument in arguments):
         sample = os.environ.get("SAMPLE_APP") == "1"
-        label = "openwisp2" if sample else "openwisp_firmware_upgrader"
-        arguments = [label, *arguments]
+        labels = ["openwisp_firmware_upgrader", *(["openwisp2"] if sample else [])]
+        arguments = [*labels, *arguments]
     execute_from_command_line([sys.argv[0], "test", *arguments])
 
 

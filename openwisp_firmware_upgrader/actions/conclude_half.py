@@ -22,6 +22,7 @@ from ..exceptions import (
     TimeLimitExceeded,
     UpgradeCancelled,
 )
+from ..guarded_update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
 from .retries import retry_delay
@@ -79,7 +80,7 @@ def leave(operation: Any) -> None:
     The lease of a cancelled one is given back now that its device is tidy.
     """
     if operation.hold is not None:
-        reason = journal.why_lost(operation)
+        reason = why_lost(operation)
         if isinstance(reason, UpgradeCancelled):
             leases.release(operation.pk, operation.hold.run)
     journal.status_of(operation)

@@ -12,6 +12,7 @@ from swapper import load_model as load_any_model
 
 from .. import journal, leases
 from ..exceptions import RecoverableFailure, UpgradeAborted, UpgradeFailed
+from ..guarded_update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..utils import get_upgrader_class_from_device_connection
 from .retries import max_retries
@@ -39,7 +40,7 @@ def run_first_half(operation: Any) -> None:
         connection.disconnect()
     success = OperationStatus.SUCCESS
     if not journal.finish(operation, success, installed=True):
-        raise journal.why_lost(operation)
+        raise why_lost(operation)
     settle_ended(operation)
 
 

@@ -239,8 +239,9 @@ class FirmwareDownloadPermissionTestMixin(TestMultitenantAdminMixin):
             with self.assertNumQueries(queries):
                 response = self.client.get(self.get_download_url())
         self.assertEqual(response.status_code, status, case)
-        # files stay open until a streamed response is closed
-        response.close()
+        # a file stays open until its response was read to the end
+        if response.streaming:
+            list(response.streaming_content)
 
     def _login_as(self, user):
         self.client.force_login(user)

@@ -156,16 +156,16 @@ class TestLaunch(FleetMixin, TransactionTestCase):
     def test_launch_that_died_in_the_middle_is_completed(self):
         build, devices = self._many(7)
         batch = launch_batch.create_batch(build, False)
-        with mock.patch.object(launch_batch, "CHUNK", 3):
-            with (
-                mock.patch.object(
-                    launch_batch,
-                    "insert_operations",
-                    side_effect=die_after(2, launch_batch.insert_operations),
-                ),
-                self.assertRaises(KeyboardInterrupt),
-            ):
-                batch.upgrade(firmwareless=False)
+        with (
+            mock.patch.object(launch_batch, "CHUNK", 3),
+            mock.patch.object(
+                launch_batch,
+                "insert_operations",
+                side_effect=die_after(2, launch_batch.insert_operations),
+            ),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            batch.upgrade(firmwareless=False)
         self.assertEqual(batch.upgradeoperation_set.count(), 6)
         batch.refresh_from_db()
         self.assertFalse(batch.launched)

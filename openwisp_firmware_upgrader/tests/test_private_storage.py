@@ -31,7 +31,6 @@ class TestPrivateStorage(
         response = self.client.get(self.get_download_url())
         content = b"".join(response.streaming_content)
         self.assertEqual(len(content), self.image.size)
-        response.close()
 
     def test_unknown_file_is_not_found(self):
         self.client.force_login(self._get_admin())

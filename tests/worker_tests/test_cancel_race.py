@@ -49,6 +49,7 @@ class Race:
         from stack import inventory
 
         self.fleet.set(0, release=release_of(*inventory.OLD))
+        inventory.pair(self.device, self.firmware.old)
         flashes = len(self.fleet.device(0).flashes)
         hook = STEPS[step] if held else None
         if hook:

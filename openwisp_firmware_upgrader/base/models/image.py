@@ -83,7 +83,7 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
         """Loads a row and remembers which file its SHA-256 is of."""
         image = super().from_db(db, field_names, values)
         if "file" not in image.get_deferred_fields():
-            image._measured_file = image.file.name
+            image.__dict__["_measured_file"] = image.file.name
         return image
 
     def save(self, *args, **kwargs):
