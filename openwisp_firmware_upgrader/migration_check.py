@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.core.checks import Error
 from django.core.management.base import CommandError
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
@@ -39,13 +41,34 @@ def refuse_partial_chain(using: str, **kwargs: Any) -> None:
 
     Raises CommandError when some, but not all, migrations of 1.3.1 are applied.
     """
+    problem = find_partial_chain(using)
+    if problem:
+        raise CommandError(problem)
+
+
+def check_partial_chain(
+    databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[Error]:
+    """System check of databases, which ``migrate`` runs before anything else.
+
+    With the label of the app Django would die before ``pre_migrate``.
+
+    Arguments:
+        databases: aliases of the databases to migrate.
+    """
+    problems = [find_partial_chain(using) for using in databases or ()]
+    return [Error(text, id=f"{LABEL}.E001") for text in problems if text]
+
+
+def find_partial_chain(using: str) -> str:
+    """Returns what is wrong with the applied migrations, nothing if all is well."""
     applied = MigrationRecorder(connections[using]).applied_migrations()
     present = [name for name in PUBLISHED if (LABEL, name) in applied]
     if not present or len(present) == len(PUBLISHED):
-        return
+        return ""
     text = _(
         "The database holds firmware_upgrader up to migration %(last)s only. "
         "Upgrade to openwisp-firmware-upgrader 1.3.1 first, run its migrations, "
         "then install this version and migrate again. Nothing was changed."
     )
-    raise CommandError(text % {"last": present[-1]})
+    return text % {"last": present[-1]}

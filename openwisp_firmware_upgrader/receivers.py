@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery.signals import worker_ready
+from django.core import checks
 from django.db.models.signals import (
     post_delete,
     post_save,
@@ -17,7 +18,7 @@ from swapper import load_model as load_any_model
 
 from . import leases, wakeups, websockets
 from .actions import delete_files
-from .migration_check import refuse_partial_chain
+from .migration_check import check_partial_chain, refuse_partial_chain
 from .statuses import OperationStatus, Phase
 from .swapper import load_model
 
@@ -58,6 +59,7 @@ def connect_upgrade_signals() -> None:
     pre_migrate.connect(
         refuse_partial_chain, dispatch_uid="firmware_upgrader.partial_chain"
     )
+    checks.register(check_partial_chain, checks.Tags.database)
 
 
 def connect_delete_signals() -> None:
