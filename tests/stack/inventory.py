@@ -16,6 +16,7 @@ from openwisp_firmware_upgrader.testing import make_image, release_of
 
 IMAGE_TYPE = "ath79-generic-tplink_tl-wdr4300-v1-squashfs-sysupgrade.bin"
 MODEL = "TP-Link TL-WDR4300 v1"
+STRATEGY = "openwisp_controller.connection.connectors.openwrt.ssh.OpenWrt"
 OLD, NEW = ("1.0", "r1"), ("2.0", "r2")
 IMAGE_SIZE = 256 * 1024
 
@@ -88,7 +89,7 @@ def connect(to, with_credentials):
     return load_any_model("connection", "DeviceConnection").objects.create(
         device=to,
         credentials=with_credentials,
-        update_strategy="openwisp_controller.connection.connectors.openwrt.ssh.OpenWrt",
+        update_strategy=STRATEGY,
         enabled=True,
     )
 

@@ -1,0 +1,82 @@
+"""A launch whose worker is killed in the middle is completed by another one."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from stack.project import wait_for
+
+pytestmark = pytest.mark.usefixtures("project")
+DEVICES = 2000
+# nobody listens there: what is launched early fails quickly and is tried again
+CLOSED_PORT = 9
+
+
+@pytest.fixture
+def fleet_of_rows(project):
+    """Rows of many devices that nobody can reach."""
+    from stack import inventory
+    from swapper import load_model as load_any_model
+
+    from openwisp_firmware_upgrader.swapper import load_model
+
+    firmware = inventory.Firmware(inventory.organization("Launch"), name="launch")
+    owner = firmware.category.organization
+    login = inventory.credentials(owner, CLOSED_PORT)
+    model = load_any_model("config", "Device")
+    devices = model.objects.bulk_create(
+        model(
+            id=uuid.uuid4(),
+            name=f"launch-{number}",
+            organization=owner,
+            mac_address="06:00:00:" + bytes.fromhex(f"{number:06x}").hex(":"),
+            model=inventory.MODEL,
+            key=uuid.uuid4().hex,
+            management_ip="127.0.0.1",
+        )
+        for number in range(DEVICES)
+    )
+    connection = load_any_model("connection", "DeviceConnection")
+    connection.objects.bulk_create(
+        connection(
+            device=device,
+            credentials=login,
+            update_strategy=inventory.STRATEGY,
+            enabled=True,
+        )
+        for device in devices
+    )
+    row = load_model("DeviceFirmware")
+    row.objects.bulk_create(
+        row(device=device, image=firmware.old, installed=True) for device in devices
+    )
+    return firmware
+
+
+def test_every_device_gets_exactly_one_operation(project, fleet_of_rows):
+    from openwisp_firmware_upgrader.actions.launch_batch import create_batch
+
+    batch = create_batch(fleet_of_rows.new_build, False)
+    operations = batch.upgradeoperation_set
+    worker = project.worker(pool="solo", slots=1)
+    try:
+        wait_for(operations.exists, "the first chunk", 30, 0.005)
+        worker.kill()
+        begun = operations.count()
+        assert 0 < begun < DEVICES, "the launch was not killed in the middle"
+        batch.refresh_from_db()
+        assert not batch.launched
+        project.worker(pool="solo", slots=1)
+        rows = type(batch).objects.filter(pk=batch.pk)
+        wait_for(rows.filter(launched=True).exists, "the rest of the launch", 60)
+    finally:
+        project.stop_workers()
+        project.redis.flush()
+    devices = list(operations.values_list("device_id", flat=True))
+    assert len(devices) == DEVICES
+    assert len(set(devices)) == DEVICES
+    # nobody works on them any more: they would disturb the tests after this one
+    operations.update(
+        status="aborted", phase="done", next_run_at=None, lease_expires_at=None
+    )
