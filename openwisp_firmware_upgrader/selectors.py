@@ -6,9 +6,11 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from swapper import load_model as load_any_model
 
 from .hardware import FIRMWARE_IMAGE_MAP, types_of_board
+from .statuses import OperationStatus
 from .swapper import load_model
 from .utils import get_upgrader_class_for_device
 
@@ -162,3 +164,22 @@ def _first_device(batch: Any, related: Any, firmwareless: Any) -> Any:
     if row is not None:
         return row.device
     return (found["devices"] if firmwareless is None else firmwareless).first()
+
+
+def operations_by_state() -> dict[str, QuerySet[Any]]:
+    """Returns the operations in progress by what is happening to them.
+
+    ``running``: a worker holds a lease; ``lost``: a worker died with it; ``due``:
+    nobody holds it and its time has come; ``waiting``: its time is to come.
+    """
+    rows = load_model("UpgradeOperation").objects.filter(
+        status=OperationStatus.IN_PROGRESS
+    )
+    held = rows.filter(lease_expires_at__isnull=False).order_by("lease_expires_at")
+    free = rows.filter(lease_expires_at__isnull=True).order_by("next_run_at")
+    return {
+        "running": held.filter(lease_expires_at__gte=Now()),
+        "lost": held.filter(lease_expires_at__lt=Now()),
+        "due": free.filter(next_run_at__lte=Now()),
+        "waiting": free.filter(next_run_at__gt=Now()),
+    }

@@ -1,0 +1,72 @@
+"""Shows what the engine is doing, for whoever looks after the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ... import selectors
+from ...actions.fail_orphans import fail_orphans
+from ...actions.resume_operations import resume_operations
+
+SHOWN = 50
+
+
+class Command(BaseCommand):
+    """``manage.py firmware_upgrades``."""
+
+    help = "Shows the firmware upgrades that run, are due, wait or were lost."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Adds the two emergency options."""
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="wake workers for everything that is due or was lost",
+        )
+        parser.add_argument(
+            "--fail-orphans",
+            action="store_true",
+            help="fail every operation in progress that no worker holds",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prints the operations in progress, then does what was asked for."""
+        for name, rows in selectors.operations_by_state().items():
+            self._show(name, rows)
+        if options["resume"]:
+            text = _("%(number)s wake-ups were published.")
+            self.stdout.write(text % {"number": resume_operations()})
+        if options["fail_orphans"]:
+            text = _("%(number)s operations were ended as failed.")
+            self.stdout.write(text % {"number": fail_orphans()})
+
+    def _show(self, name: str, rows: Any) -> None:
+        number = rows.count()
+        self.stdout.write(f"{name}: {number}")
+        for row in rows.select_related("device").defer("log")[:SHOWN]:
+            self.stdout.write(f"  {self._line(row)}")
+        if number > SHOWN:
+            text = _("  … and %(number)s more")
+            self.stdout.write(text % {"number": number - SHOWN})
+
+    def _line(self, row: Any) -> str:
+        now = timezone.now()
+        age = int((now - row.created).total_seconds())
+        parts = [
+            str(row.pk),
+            row.device.name,
+            row.get_phase_display(),
+            _("age %(seconds)s s")
+            % {"seconds": int((now - row.created).total_seconds())},
+            _("attempts %(number)s") % {"number": row.attempts},
+        ]
+        moment = row.lease_expires_at or row.next_run_at
+        if moment is not None:
+            left = int((moment - now).total_seconds())
+            text = _("lease %(s)s s") if row.lease_expires_at else _("due in %(s)s s")
+            parts.append(text % {"s": left})
+        return "  ".join(parts)
