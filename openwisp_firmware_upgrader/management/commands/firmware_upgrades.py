@@ -60,8 +60,7 @@ class Command(BaseCommand):
             str(row.pk),
             row.device.name,
             row.get_phase_display(),
-            _("age %(seconds)s s")
-            % {"seconds": int((now - row.created).total_seconds())},
+            _("age %(seconds)s s") % {"seconds": age},
             _("attempts %(number)s") % {"number": row.attempts},
         ]
         moment = row.lease_expires_at or row.next_run_at
