@@ -19,11 +19,14 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from . import pace
+
 logger = logging.getLogger(__name__)
 
 LIMIT = 1.0
 SILENCE = 10.0
 WAITING_AT_MOST = 10_000
+DROPS_LOGGED_EVERY = 60.0
 
 Send = Callable[[], Awaitable[Any]]
 
@@ -49,7 +52,8 @@ class Publisher:
         try:
             self._jobs.put_nowait((send, done))
         except queue.Full:
-            logger.warning("Too many live events are waiting, one is dropped")
+            if pace.allows("dropped", DROPS_LOGGED_EVERY):
+                logger.warning("Too many live events are waiting, some are dropped")
             done.set()
         return done
 
