@@ -11,7 +11,7 @@ import posixpath
 import time
 from dataclasses import dataclass, field
 
-from .blobs import BlobWriter
+from .blobs import Blob, BlobWriter
 from .device import Device
 from .filesystem import NO_SPACE, FileError, in_tmp
 from .records import UploadRecord
@@ -101,6 +101,8 @@ class ScpSink:
             path = posixpath.join(path, name)
         try:
             self._device.files.check_writable(path)
+            # a real sink opens the file first: it is there, empty, from now on
+            self._device.files.write(path, Blob.of(b""))
         except FileError:
             self._fail(f"{path}: No such file or directory")
             return
@@ -139,9 +141,11 @@ class ScpSink:
 
     def _store(self, file: _Incoming) -> None:
         blob = file.writer.blob()
-        with contextlib.suppress(FileError):
-            # another upload may have taken the rest of /tmp meanwhile
-            self._device.files.write(file.path, blob)
+        # a file that was removed meanwhile is written to, but nobody sees it
+        if self._device.files.is_file(file.path):
+            with contextlib.suppress(FileError):
+                # another upload may have taken the rest of /tmp meanwhile
+                self._device.files.write(file.path, blob)
         file.record.size = blob.size
         file.record.sha256 = blob.sha256
         file.record.complete = blob.size == file.record.declared

@@ -81,9 +81,21 @@ def released(connector: Any, is_complete: Callable[[], bool]) -> Iterator[None]:
     threading.Thread(target=_release, args=arguments, daemon=True).start()
     try:
         yield
+    except BaseException:
+        # scp leaves its channel open: the device would wait for the rest
+        _close_all(opened)
+        raise
     finally:
         transport.open_session = open_session
         done.set()
+
+
+def _close_all(channels: list[Any]) -> None:
+    for channel in channels:
+        try:
+            channel.close()
+        except Exception:  # noqa: BLE001 a broken transport has closed it already
+            logger.debug("A channel could not be closed", exc_info=True)
 
 
 def _release(
@@ -94,8 +106,7 @@ def _release(
         complete_for = complete_for + RELEASE_EVERY if is_complete() else 0.0
         if complete_for >= RELEASE_AFTER:
             logger.info("The upload does not end, its channel is closed")
-            for channel in channels:
-                channel.close()
+            _close_all(channels)
             return
 
 
