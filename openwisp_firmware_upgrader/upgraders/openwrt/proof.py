@@ -97,15 +97,14 @@ def _rebooted(before: Before, after: After) -> bool | None:
 
 def _judge_stranger(before: Before, after: After, rebooted: bool | None) -> Verdict:
     expected = before.expected and after.release.is_same(before.expected)
-    if before.wipes and rebooted and expected and not after.uuid:
-        return Verdict(
-            SUCCESS,
-            _(
-                "The device runs the expected firmware, its configuration was "
-                "discarded."
-            ),
-        )
     found = after.uuid or _("no UUID")
+    if before.wipes and rebooted and expected:
+        # the UUID went with the configuration, a new one may have been given
+        text = _(
+            "The device runs the expected firmware, its configuration was "
+            "discarded (%(found)s found instead of its UUID)."
+        )
+        return Verdict(SUCCESS, text % {"found": found})
     text = _(
         "Device UUID mismatch after the flash: expected %(expected)s, found %(found)s."
     )
