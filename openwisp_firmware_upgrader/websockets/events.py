@@ -24,24 +24,27 @@ def local_time(moment: datetime | None) -> str | None:
     return timezone.localtime(moment).isoformat().replace("+00:00", "Z")
 
 
-def operation_data(operation: Any) -> dict[str, Any]:
+def operation_data(operation: Any, *, whole: bool = False) -> dict[str, Any]:
     """Returns an operation as the REST API shows it.
 
-    A log of more than 16 KiB is cut to its tail, ``log_length`` tells its length
-    in characters then.
+    Arguments:
+        operation: the operation.
+        whole: False cuts a log of more than 16 KiB to its tail; ``log_length``
+            tells its length in characters then.
     """
     log = operation.log
+    cut = len(log) > LOG_LIMIT and not whole
     data = {
         "id": str(operation.pk),
         "device": str(operation.device_id),
         "image": str(operation.image_id) if operation.image_id else None,
         "status": str(operation.status),
-        "log": log[-LOG_LIMIT:],
+        "log": log[-LOG_LIMIT:] if cut else log,
         "progress": operation.progress,
         "modified": local_time(operation.modified),
         "created": local_time(operation.created),
     }
-    if len(log) > LOG_LIMIT:
+    if cut:
         data["log_length"] = len(log)
     return data
 

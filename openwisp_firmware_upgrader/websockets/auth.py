@@ -1,0 +1,69 @@
+"""Who may listen to what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from swapper import load_model as load_any_model
+
+from ..swapper import load_model
+
+
+def organization_of_operation(pk: Any) -> Any:
+    """Returns the organization of an operation's device, None when unknown."""
+    return _first("UpgradeOperation", pk, "device__organization_id")
+
+
+def organization_of_batch(pk: Any) -> Any:
+    """Returns the organization of a batch's category, None when shared."""
+    return _first("BatchUpgradeOperation", pk, "build__category__organization_id")
+
+
+def organization_of_device(pk: Any) -> Any:
+    """Returns the organization of a device, None when unknown."""
+    rows = load_any_model("config", "Device").objects.filter(pk=pk)
+    return rows.values_list("organization_id", flat=True).first()
+
+
+def _first(name: str, pk: Any, column: str) -> Any:
+    rows = load_model(name).objects.filter(pk=pk)
+    return rows.values_list(column, flat=True).first()
+
+
+def may_listen(user: Any, model: Any, organization_of: Any, pk: Any) -> bool:
+    """Tells whether a user may listen to the events of one object.
+
+    Arguments:
+        user: the user of the connection.
+        model: the model whose ``view`` or ``change`` permission counts.
+        organization_of: returns the organization of the object.
+        pk: primary key of the object.
+    """
+    if user is None or not user.is_authenticated:
+        return False
+    if user.is_superuser:
+        return True
+    if not user.is_staff or not _has_permission(user, model):
+        return False
+    organization = organization_of(pk)
+    # shared objects are for superusers
+    return organization is not None and bool(user.is_manager(str(organization)))
+
+
+def _has_permission(user: Any, model: Any) -> bool:
+    options = model._meta  # noqa: SLF001 documented by Django
+    names = (f"{verb}_{options.model_name}" for verb in ("change", "view"))
+    return any(user.has_perm(f"{options.app_label}.{name}") for name in names)
+
+
+def refreshed(user: Any) -> Any:
+    """Returns the user as the database has it now, None when there is none.
+
+    Permissions are cached on the instance, so a new one is needed to see that
+    they were revoked.
+    """
+    model = get_user_model()
+    if not isinstance(user, model):
+        return user
+    return model.objects.filter(pk=user.pk, is_active=True).first()
