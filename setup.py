@@ -36,7 +36,10 @@ setup(
     include_package_data=True,
     zip_safe=False,
     install_requires=read_requirements("requirements.txt"),
-    extras_require={"testing": ["asyncssh>=2.17,<3"]},
+    extras_require={
+        "prometheus": ["prometheus_client>=0.20,<1"],
+        "testing": ["asyncssh>=2.17,<3"],
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Environment :: Web Environment",

@@ -1,12 +1,15 @@
 """Configuration of the app; derived apps subclass it."""
 
 from django.conf import settings
+from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
-from openwisp_utils.admin_theme.menu import register_menu_group
 from openwisp_utils.api.apps import ApiAppConfig
-from swapper import get_model_name
 
 from . import settings as app_settings
+from .checks import CHECKS
+
+# ``manage.py check --tag firmware_upgrader``
+FIRMWARE_CHECKS = "firmware_upgrader"
 
 
 class FirmwareUpdaterConfig(ApiAppConfig):
@@ -30,35 +33,36 @@ class FirmwareUpdaterConfig(ApiAppConfig):
         """Registers the menu and connects the receivers."""
         super().ready(*args, **kwargs)
         self.register_menu_groups()
+        self.register_dashboard_charts()
+        self.register_notification_types()
         self.connect_device_signals()
         self.connect_upgrade_signals()
         self.connect_delete_signals()
+        for check in CHECKS:
+            register(check, FIRMWARE_CHECKS)
 
     def register_menu_groups(self):
         """Adds the group "Firmware" to the menu of the admin."""
-        entries = (
-            (_("Builds"), "Build", "ow-build"),
-            (_("Categories"), "Category", "ow-category"),
-            (_("Mass Upgrade Operations"), "BatchUpgradeOperation", "ow-mass-upgrade"),
-        )
-        items = {
-            position: {
-                "label": label,
-                "model": get_model_name(self.label, model),
-                "name": "changelist",
-                "icon": icon,
-            }
-            for position, (label, model, icon) in enumerate(entries, start=1)
-        }
-        register_menu_group(
-            position=100,
-            config={"label": _("Firmware"), "items": items, "icon": "ow-firmware"},
-        )
+        # models can be imported only once all apps are loaded
+        from .menu import register_menu  # noqa: PLC0415
+
+        register_menu()
+
+    def register_dashboard_charts(self):
+        """Adds the charts about firmware to the dashboard of the admin."""
+        from .dashboard import register_charts  # noqa: PLC0415 see above
+
+        register_charts()
+
+    def register_notification_types(self):
+        """Registers what people are told about upgrades."""
+        from . import notifications  # noqa: PLC0415 see above
+
+        notifications.register_types()
 
     def connect_device_signals(self):
         """Connects what pairs devices with images."""
-        # models can be imported only once all apps are loaded
-        from . import receivers  # noqa: PLC0415
+        from . import receivers  # noqa: PLC0415 see above
 
         receivers.connect_device_signals()
 

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from .exceptions import LeaseLost
+from .naps import nap
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,20 @@ def steadily(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
                 if time.monotonic() > end:
                     raise LeaseLost(str(error)) from error
                 logger.warning("The database does not answer, trying again: %s", error)
-                time.sleep(PAUSE)
+                nap(PAUSE)
 
     return repeat
+
+
+def drop_broken_connection() -> None:
+    """Closes a connection that does not work any more, before a task needs it.
+
+    With ``CELERY_DB_REUSE_MAX`` Celery keeps a connection for that many tasks,
+    also after the server has gone: every one of them would fail.
+    """
+    if connection.in_atomic_block or not connection.errors_occurred:
+        return
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        connection.close()

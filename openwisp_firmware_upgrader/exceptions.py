@@ -39,6 +39,10 @@ class UpgradeFailed(FirmwareUpgraderException):
     """The upgrade ended without success; the text is the reason."""
 
 
+class FirmwareNotChanged(UpgradeFailed):
+    """The device came back with the firmware it had before."""
+
+
 class FlashRefused(UpgradeFailed):
     """The device refused the image when told to flash it; it is unharmed."""
 

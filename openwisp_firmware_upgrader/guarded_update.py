@@ -19,6 +19,9 @@ from .leases import operations
 from .log_text import appended, clean, take_pending
 from .statuses import OperationStatus
 
+# set on an instance whose evidence has facts that were not stored yet
+NOTED = "_evidence_noted"
+
 
 def store(
     operation: Any,
@@ -52,11 +55,13 @@ def values_of(
     fields: dict[str, Any],
     lease: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Returns the assignments of an UPDATE, buffered log lines included."""
+    """Returns the assignments of an UPDATE, with all that was noted or buffered."""
+    if operation.__dict__.pop(NOTED, False):
+        fields = {"evidence": operation.evidence, **fields}
     values = {**(lease or {}), **_assignments(fields), "modified": Now()}
     text = "\n".join([*take_pending(operation), *lines])
     if text:
-        values["log"] = appended(text, capped="status" not in fields)
+        values |= appended(text, capped="status" not in fields)
     return values
 
 
@@ -68,8 +73,9 @@ def update(rows: QuerySet[Any], values: dict[str, Any]) -> int:
 
 def guarded(operation: Any) -> QuerySet[Any]:
     """Returns the row as long as it may be written by whoever asks."""
-    rows = operations().filter(pk=operation.pk, status=OperationStatus.IN_PROGRESS)
-    return rows.filter(runs=operation.hold.run) if operation.hold else rows
+    mine = {"runs": operation.hold.run} if operation.hold else {}
+    status = OperationStatus.IN_PROGRESS
+    return operations().filter(pk=operation.pk, status=status, **mine)
 
 
 def why_lost(operation: Any) -> LeaseLost | UpgradeCancelled:

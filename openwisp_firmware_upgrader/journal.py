@@ -10,17 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import (
-    JSONField,
-    Value,
-)
+from django.db.models import JSONField, QuerySet, Value
 from django.db.models.functions import Now
 
 from .announcements import announce, remember_line
 from .database import steadily
-from .guarded_update import guarded, mirror, store, update, values_of, why_lost
+from .guarded_update import NOTED, guarded, mirror, store, update, values_of, why_lost
 from .leases import operations, seconds_from_now
-from .log_text import appended, clean, take_pending
+from .log_text import appended, clean, lines_of_reason, take_pending
 from .signals import (
     firmware_upgrader_log_updated,
     upgrade_half_ending,
@@ -64,6 +61,15 @@ def record(
         raise why_lost(operation)
 
 
+def note(operation: Any, evidence: dict[str, Any]) -> None:
+    """Adds facts to the evidence, stored by the next write of this worker.
+
+    For what is read again by whoever has to go on without it.
+    """
+    operation.evidence = {**operation.evidence, **evidence}
+    operation.__dict__[NOTED] = True
+
+
 def log_line(operation: Any, line: str, save: bool = True) -> None:
     """Appends a line to the log; with ``save=False`` at the next write.
 
@@ -92,7 +98,7 @@ def append(operation: Any, line: str) -> None:
     """Appends a line to the log whatever the status and whoever holds the row."""
     text = "\n".join([*take_pending(operation), line])
     rows = operations().filter(pk=operation.pk)
-    update(rows, {"log": appended(text, capped=True), "modified": Now()})
+    update(rows, {**appended(text, capped=True), "modified": Now()})
     announce(operation, {}, [line])
 
 
@@ -174,19 +180,49 @@ def cancel(operation: Any, line: str) -> bool:
 
     Returns False when it is too late.
     """
-    rows = operations().filter(
-        pk=operation.pk,
-        status__in=sources(OperationStatus.CANCELLED),
-        phase__in=FIRST_HALF,
-        progress__lt=UpgradeProgress.CANCELLATION_THRESHOLD,
-    )
-    fields = {"status": str(OperationStatus.CANCELLED), "phase": str(Phase.DONE)}
+    rows = _cancellable().filter(pk=operation.pk)
+    fields = _cancelled()
     values = values_of(operation, [line], fields, {"next_run_at": None})
     if not update(rows, values):
         return False
     mirror(operation, fields)
     announce(operation, fields, [line])
     return True
+
+
+def cancel_many(found: list[Any], line: str) -> list[Any]:
+    """Cancels those of some operations that have not been flashed, in one UPDATE.
+
+    Arguments:
+        found: operations that were in progress a moment ago.
+        line: the log line that says so.
+
+    Returns the operations that are cancelled now.
+    """
+    fields = _cancelled()
+    rows = operations().filter(pk__in=[operation.pk for operation in found])
+    text = appended(clean(line), capped=False)
+    ended = {"next_run_at": None, "modified": Now()}
+    update(_cancellable() & rows, {**fields, **ended, **text})
+    hit = rows.filter(status=OperationStatus.CANCELLED).values_list("pk", flat=True)
+    reached = set(hit)
+    cancelled = [operation for operation in found if operation.pk in reached]
+    for operation in cancelled:
+        mirror(operation, fields)
+        announce(operation, fields, [line])
+    return cancelled
+
+
+def _cancellable() -> QuerySet[Any]:
+    return operations().filter(
+        status__in=sources(OperationStatus.CANCELLED),
+        phase__in=FIRST_HALF,
+        progress__lt=UpgradeProgress.CANCELLATION_THRESHOLD,
+    )
+
+
+def _cancelled() -> dict[str, Any]:
+    return {"status": str(OperationStatus.CANCELLED), "phase": str(Phase.DONE)}
 
 
 def finish(
@@ -211,6 +247,8 @@ def finish(
         fields["progress"] = 100
     upgrade_half_ending.send(sender=type(operation), instance=operation)
     fresh = [clean(line) for line in lines]
+    if explained := lines_of_reason(fresh):
+        fields["evidence"] = {**operation.evidence, **explained}
     lease = {"lease_expires_at": None, "next_run_at": None}
     values = values_of(operation, fresh, fields, lease)
     if not _end(operation, values, installed):

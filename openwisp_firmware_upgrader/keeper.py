@@ -25,6 +25,7 @@ from .exceptions import (
     TimeLimitExceeded,
     UpgradeCancelled,
 )
+from .naps import nap
 from .statuses import OperationStatus
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Hold:
         deadline: monotonic time in seconds at which the half must have ended.
         connection: the device connection to cut, once there is one.
         reason: why the thread must stop, None while it may go on.
+        is_watched: whether the keeper looks after it.
     """
 
     def __init__(self, pk: Any, run: int, *, limit: float, lease: float) -> None:
@@ -55,6 +57,7 @@ class Hold:
         self.reason: FirmwareUpgraderException | None = None
         self.stopped_at: float | None = None
         self.cut = False
+        self.is_watched = False
         # seconds until the operation is due again, set by whoever suspends it
         self.wake_in: float | None = None
 
@@ -137,7 +140,7 @@ class Keeper:
                 self._wake.wait()
                 continue
             self._look_after(holds)
-            time.sleep(PERIOD)
+            nap(PERIOD)
 
     def _look_after(self, holds: list[Hold]) -> None:
         try:
@@ -213,6 +216,7 @@ def hold(
         watched: False where no thread may be started (the caller's own process).
     """
     held = Hold(operation.pk, run, limit=limit, lease=lease)
+    held.is_watched = watched
     operation.hold = held
     keeper = the_keeper() if watched else None
     if keeper is not None:

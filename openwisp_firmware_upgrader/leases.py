@@ -18,10 +18,12 @@ from django.db.models.functions import Now
 
 from . import settings as app_settings
 from .database import steadily
-from .statuses import OperationStatus, Phase
+from .statuses import SECOND_HALF, OperationStatus, Phase
 from .swapper import load_model
 
 BUSY_DELAY = 5
+# how long a published wake-up may wait in the queue before it is given up
+STAMP = timedelta(minutes=5)
 
 
 class DeviceBusy(Exception):
@@ -36,6 +38,19 @@ def operations() -> QuerySet[Any]:
 def seconds_from_now(seconds: float) -> Any:
     """Returns the database's own time, ``seconds`` from now."""
     return Now() + timedelta(seconds=seconds)
+
+
+def take_turns() -> bool:
+    """Tells whether the operator has limited how many operations run at once."""
+    return any(limit is not None for limit in app_settings.CONCURRENCY.values())
+
+
+def first_stamp() -> timedelta:
+    """Returns when a new operation is due although its wake-up was published.
+
+    Where operations take turns nobody owns a wake-up: they are due at once.
+    """
+    return timedelta(0) if take_turns() else STAMP
 
 
 def free() -> Q:
@@ -102,6 +117,7 @@ def _savepoint() -> AbstractContextManager[Any]:
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
+@steadily
 def claim_due_verification(seconds: float) -> tuple[Any, int] | None:
     """Takes the second half that has been due for the longest time.
 
@@ -112,12 +128,14 @@ def claim_due_verification(seconds: float) -> tuple[Any, int] | None:
     """
     due = operations().filter(
         status=OperationStatus.IN_PROGRESS,
-        phase=Phase.REBOOT,
+        phase__in=SECOND_HALF,
         lease_expires_at__isnull=True,
         next_run_at__lte=Now(),
     )
     due = due.order_by("next_run_at")
     if connection.features.has_select_for_update_skip_locked:
+        if not due.exists():
+            return None
         with transaction.atomic():
             found = due.select_for_update(skip_locked=True, of=("self",))
             return _claim_first(found.values_list("pk", "runs")[:1], seconds)
@@ -134,6 +152,24 @@ def _claim_first(rows: Iterable[tuple[Any, int]], seconds: float) -> Any:
         if claimed is not None:
             return pk, claimed
     return None
+
+
+@steadily
+def make_due(pk: Any) -> int:
+    """Makes an operation that nobody has begun due now, since its message came.
+
+    Whoever created it may have reckoned with workers without limits, who need no
+    due time for it; one that 1.3.1 left may go on with its own message only.
+    """
+    rows = operations().filter(
+        pk=pk,
+        runs=0,
+        status=OperationStatus.IN_PROGRESS,
+        phase=Phase.QUEUED,
+        lease_expires_at__isnull=True,
+        next_run_at__gt=Now(),
+    )
+    return rows.update(next_run_at=Now(), evidence={})
 
 
 @steadily

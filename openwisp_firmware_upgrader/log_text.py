@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, F, TextField, Value, When
-from django.db.models.functions import Concat, Length
-from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models import F, Func, TextField, Value
+
+from .log_times import Stamped
 
 TEXT_LIMIT = 16 * 1024
 LOG_LIMIT = 1024 * 1024
+ENDLESS = 2**31 - 1
+# fact of the evidence: how many lines at the end of the log tell why it ended
+REASON_LINES = "reason_lines"
+REASON_LIMIT = 12
 
 
 def clean(text: object) -> str:
@@ -22,20 +27,64 @@ def clean(text: object) -> str:
     return kept if len(kept) <= TEXT_LIMIT else f"{kept[:TEXT_LIMIT]}…"
 
 
-def appended(text: str, *, capped: bool) -> Case:
-    """Returns the log with a text appended, as an expression of the database.
+class Appended(Func):
+    """The log with a text appended.
+
+    One expression of our own: built of Django's ``Case``, ``When`` and ``Concat``
+    it took a third of the time of every write of a worker.
+    """
+
+    output_field = TextField()
+    arity = 3
+    template = (
+        "CASE WHEN %(log)s = '' THEN %(first)s "
+        "WHEN LENGTH(%(log)s) >= %(limit)s THEN %(log)s "
+        "ELSE %(log)s || %(more)s END"
+    )
+
+    def __init__(self, text: str, limit: int) -> None:
+        """Appends ``text`` unless the log has ``limit`` characters."""
+        self._limit = int(limit)
+        values = (Value(line, TextField()) for line in (text, f"\n{text}"))
+        super().__init__(F("log"), *values)
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """Returns SQL that PostgreSQL and SQLite understand."""
+        (log, _), (first, one), (more, two) = (
+            compiler.compile(part) for part in self.source_expressions
+        )
+        names = {"log": log, "first": first, "more": more, "limit": self._limit}
+        return self.template % names, [*one, *two]
+
+
+def appended(text: str, *, capped: bool) -> dict[str, Func]:
+    """Returns the assignments that append a text to the log, and when.
 
     Arguments:
         text: one or more lines.
         capped: whether a log of 1 MB takes no more.
     """
-    cases = [When(log="", then=Value(text, TextField()))]
     # the line that explains the end is stored whatever the size
-    if capped:
-        full = GreaterThanOrEqual(Length("log"), LOG_LIMIT)
-        cases.append(When(full, then=F("log")))
-    joined = Concat(F("log"), Value(f"\n{text}"), output_field=TextField())
-    return Case(*cases, default=joined)
+    limit = LOG_LIMIT if capped else ENDLESS
+    return {"log": Appended(text, limit), "log_times": Stamped(limit)}
+
+
+def lines_of_reason(lines: list[str]) -> dict[str, int]:
+    """Returns the fact that the end of a log takes more than one line, if so."""
+    number = "\n".join(lines).count("\n") + 1
+    return {REASON_LINES: number} if number > 1 else {}
+
+
+def reason(log: str, evidence: Mapping[str, Any] | None) -> str:
+    """Returns why an operation ended: the sentence of the engine, what a device said.
+
+    Arguments:
+        log: of an operation that has ended, or the end of its log.
+        evidence: of the operation.
+    """
+    number = (evidence or {}).get(REASON_LINES, 1)
+    lines = log.strip().split("\n")[-number:]
+    return "\n".join(lines[:REASON_LIMIT])
 
 
 def take_pending(operation: Any) -> list[str]:

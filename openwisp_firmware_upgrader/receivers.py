@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import worker_ready
+from celery.signals import worker_init
 from django.core import checks
 from django.db.models.signals import (
     post_delete,
@@ -16,9 +16,10 @@ from django.db.models.signals import (
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
-from . import leases, wakeups, websockets
+from . import notifications, phase_log, wakeups, websockets
 from .actions import delete_files
 from .migration_check import check_partial_chain, refuse_partial_chain
+from .signals import upgrade_operation_recorded
 from .statuses import OperationStatus, Phase
 from .swapper import load_model
 
@@ -52,10 +53,14 @@ def connect_upgrade_signals() -> None:
         dispatch_uid="batch_upgrade_operation.websocket_publish",
     )
     websockets.connect_live_events()
+    notifications.connect()
+    upgrade_operation_recorded.connect(
+        phase_log.log_phase, dispatch_uid="upgrade_operation.phase_log"
+    )
     pre_save.connect(
         close_restored, sender=operation, dispatch_uid="upgrade_operation.restored"
     )
-    worker_ready.connect(scan_for_lost, dispatch_uid="firmware_upgrader.worker_ready")
+    worker_init.connect(let_worker_tick, dispatch_uid="firmware_upgrader.worker_init")
     pre_migrate.connect(
         refuse_partial_chain, dispatch_uid="firmware_upgrader.partial_chain"
     )
@@ -85,7 +90,11 @@ def connect_delete_signals() -> None:
 
 def close_restored(sender: Any, instance: Any, raw: bool, **kwargs: Any) -> None:
     """Receiver: an operation restored from history is not going on."""
-    if not raw or instance.status != OperationStatus.IN_PROGRESS:
+    if not raw:
+        return
+    if instance.status != OperationStatus.IN_PROGRESS:
+        # a history does not hold the engine's columns
+        instance.phase = Phase.DONE.value
         return
     instance.status = OperationStatus.ABORTED.value
     instance.phase = Phase.DONE.value
@@ -94,6 +103,6 @@ def close_restored(sender: Any, instance: Any, raw: bool, **kwargs: Any) -> None
     instance.log = f"{instance.log}\n{line}" if instance.log else line
 
 
-def scan_for_lost(sender: Any, **kwargs: Any) -> None:
-    """Receiver: a worker that starts looks for what others left, and goes on so."""
-    wakeups.start_ticking(sender, leases.tick_seconds())
+def let_worker_tick(sender: Any, **kwargs: Any) -> None:
+    """Receiver: a worker looks for what others left when it starts, and goes on so."""
+    sender.app.steps["consumer"].add(wakeups.Ticking)

@@ -155,15 +155,30 @@ def _first_device(batch: Any, related: Any, firmwareless: Any) -> Any:
         operation = batch.upgradeoperation_set.select_related("device").first()
         if operation is not None:
             return operation.device
-    try:
-        found = dry_run(batch.build, group=batch.group, location=batch.location)
-    except ObjectDoesNotExist:
-        return None
-    related = found["device_firmwares"] if related is None else related
-    row = related.select_related("device").first()
-    if row is not None:
-        return row.device
-    return (found["devices"] if firmwareless is None else firmwareless).first()
+    if related is None or firmwareless is None:
+        try:
+            found = dry_run(batch.build, group=batch.group, location=batch.location)
+        except ObjectDoesNotExist:
+            return None
+        related = found["device_firmwares"] if related is None else related
+        firmwareless = found["devices"] if firmwareless is None else firmwareless
+    return _first_connected(related.select_related("device"), firmwareless)
+
+
+def _first_connected(related: Any, firmwareless: Any) -> Any:
+    # one device without credentials must not decide for all others
+    usable = {"enabled": True, "update_strategy__icontains": "ssh"}
+    tries: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+        (related, "device__deviceconnection__", usable),
+        (firmwareless, "deviceconnection__", usable),
+        (related, "", {}),
+        (firmwareless, "", {}),
+    )
+    for rows, prefix, wanted in tries:
+        found = rows.filter(**{prefix + name: value for name, value in wanted.items()})
+        if (row := found.first()) is not None:
+            return getattr(row, "device", row)
+    return None
 
 
 def operations_by_state() -> dict[str, QuerySet[Any]]:

@@ -15,11 +15,20 @@ from . import settings as app_settings
 from .actions import delete_files, launch_batch, pair_device, resume_operations
 from .actions import run_operation as running
 from .actions.retries import task_options
+from .database import drop_broken_connection
 
 logger = logging.getLogger(__name__)
 
 
-class WakeUp(Task):
+class OnWorkingConnection:
+    """Lets no task begin on a database connection that broke in an earlier one."""
+
+    def before_start(self, *_args: Any, **_kwargs: Any) -> None:
+        """Called by Celery where the task is about to run."""
+        drop_broken_connection()
+
+
+class WakeUp(OnWorkingConnection, Task):
     """A task whose messages are published once: the table knows the rest."""
 
     abstract = True
@@ -28,6 +37,12 @@ class WakeUp(Task):
         """Publishes without retrying, a broker that is down must not block."""
         kwargs.setdefault("retry", False)
         return super().apply_async(*args, **kwargs)
+
+
+class Chore(OnWorkingConnection, OpenwispCeleryTask):
+    """A task whose message is all there is of it."""
+
+    abstract = True
 
 
 @shared_task(
@@ -47,19 +62,19 @@ def batch_upgrade_operation(self, batch_id, firmwareless):
     launch_batch.launch_by_id(batch_id, firmwareless)
 
 
-@shared_task(base=OpenwispCeleryTask, bind=True)
+@shared_task(base=Chore, bind=True)
 def create_device_firmware(self, device_id):
     """Pairs a device with the image it runs."""
     pair_device.pair_device_by_id(device_id)
 
 
-@shared_task(base=OpenwispCeleryTask, bind=True)
+@shared_task(base=Chore, bind=True)
 def create_all_device_firmwares(self, firmware_image_id):
     """Pairs all devices that run an image with it."""
     pair_device.pair_image_by_id(firmware_image_id)
 
 
-@shared_task(base=OpenwispCeleryTask)
+@shared_task(base=Chore)
 def delete_firmware_files(files_to_delete):
     """Deletes image files from the private storage."""
     delete_files.delete_files(files_to_delete)

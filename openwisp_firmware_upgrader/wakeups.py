@@ -7,13 +7,16 @@ operation. A broker that is down is logged and fails nobody's request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from celery import current_app
+from amqp.exceptions import ChannelError, NotFound
+from celery import bootsteps, current_app
 from django.db import transaction
 from django.utils.module_loading import import_string
+
+from .leases import tick_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +51,17 @@ def _publish(publish: Any) -> bool:
     return True
 
 
-def upgrade(pk: Any, run: int, delay: float = 0) -> bool:
+def upgrade(pk: Any, run: int, delay: float = 0, expires: float | None = None) -> bool:
     """Wakes a worker for one operation, ``delay`` seconds from now.
 
-    Longer waits than ten minutes are left to the table.
+    Longer waits than ten minutes are left to the table. A wake-up that still
+    stands in the queue after ``expires`` seconds is void.
     """
     if delay > LONGEST_COUNTDOWN:
         return True
     wake = task("upgrade_firmware").apply_async
-    return _publish(partial(wake, args=(str(pk), run), countdown=delay or None))
+    when = {"countdown": delay or None, "expires": expires}
+    return _publish(partial(wake, args=(str(pk), run), **when))
 
 
 def upgrade_on_commit(pk: Any) -> None:
@@ -76,11 +81,22 @@ def upgrade_many(pks: Iterable[Any]) -> None:
             return
 
 
-def batch_on_commit(batch_pk: Any, firmwareless: bool) -> None:
-    """Wakes a worker that launches a mass upgrade once it is committed."""
-    transaction.on_commit(
-        partial(send, "batch_upgrade_operation", batch_pk, firmwareless)
-    )
+def batch_on_commit(
+    batch_pk: Any, firmwareless: bool, if_lost: Callable[[], object]
+) -> None:
+    """Wakes a worker that launches a mass upgrade once it is committed.
+
+    Arguments:
+        batch_pk: primary key of the mass upgrade.
+        firmwareless: whether to include devices whose firmware is not known.
+        if_lost: called when the broker did not take the message.
+    """
+
+    def wake() -> None:
+        if not send("batch_upgrade_operation", batch_pk, firmwareless):
+            if_lost()
+
+    transaction.on_commit(wake)
 
 
 def queue_is_empty() -> bool:
@@ -95,21 +111,41 @@ def queue_is_empty() -> bool:
         queue = current_app.amqp.router.route({}, name)["queue"].name
         with current_app.connection_for_read() as broker:
             found = broker.default_channel.queue_declare(queue, passive=True)
+    except ChannelError as error:
+        # Redis keeps no empty lists: it knows no such queue then
+        return str(error.reply_code) == str(NotFound.code)
     except Exception:  # noqa: BLE001 each broker library raises errors of its own
         logger.info("The length of the queue is not known", exc_info=True)
         return False
     return found.message_count == 0
 
 
-def start_ticking(consumer: Any, seconds: float) -> None:
-    """Publishes ``resume_upgrades`` now and every ``seconds``.
+class Ticking(bootsteps.StartStopStep):
+    """Lets a worker publish ``resume_upgrades`` when it starts and at each tick.
 
-    Arguments:
-        consumer: the Celery consumer that sends ``worker_ready``.
-        seconds: time between two scans.
+    A step of the consumer, since it clears its timer whenever it loses the
+    broker, and starts all of its steps again when the broker is back.
     """
-    publish_resume(seconds)
-    consumer.timer.call_repeatedly(seconds, publish_resume, (seconds,))
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        """Called by Celery."""
+        super().__init__(parent, **kwargs)
+        self._timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        """Begins to tick."""
+        seconds = tick_seconds()
+        publish_resume(seconds)
+        tick = parent.timer.call_repeatedly
+        self._timer = tick(seconds, publish_resume, (seconds,))
+
+    def stop(self, parent: Any) -> None:
+        """Ends ticking, until the broker is back or for good."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def publish_resume(seconds: float) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .. import keeper, leases
+from .. import keeper, leases, limits
 from .. import settings as app_settings
 from ..exceptions import FirmwareUpgraderException
+from ..upgraders.openwrt.ssh import hang_up
 from .first_half import make_upgrader, working_connection
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ def clean_up_cancelled(operation_id: Any, run: int | None) -> bool:
     Returns whether the operation was claimed for it.
     """
     seconds = leases.lease_seconds()
-    if run is None or not leases.claim_clean_up(operation_id, run, seconds):
+    take = limits.claim_clean_up if leases.take_turns() else leases.claim_clean_up
+    if run is None or not take(operation_id, run, seconds):
         return False
     operation = leases.operations().select_related("device").get(pk=operation_id)
     limit = app_settings.TASK_TIMEOUT
@@ -50,4 +52,4 @@ def _clean_up(operation: Any) -> None:
         logger.exception("Could not clean up after operation %s", operation.pk)
     finally:
         if connection is not None:
-            connection.disconnect()
+            hang_up(connection)

@@ -10,6 +10,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from .. import journal, leases
 from ..exceptions import (
@@ -127,6 +129,7 @@ def _outcome(
     error: FirmwareUpgraderException, operation: Any, recoverable: bool
 ) -> None:
     status = error.status or OperationStatus.FAILED
+    operation.ended_by = error
     lines = _text_of(error)
     finish(operation, status, installed=error.installed, lines=lines)
 
@@ -146,6 +149,14 @@ def _cancelled(error: UpgradeCancelled, operation: Any, recoverable: bool) -> No
 def _database_lost(error: DatabaseError, operation: Any, recoverable: bool) -> None:
     # never an outcome: the lease runs out and somebody else goes on
     logger.error("Lost the database during an upgrade", exc_info=error)
+
+
+@_conclude.register(BrokerError)
+@_conclude.register(RedisError)
+def _server_lost(error: Exception, operation: Any, recoverable: bool) -> None:
+    # saving a device connection may publish tasks and clear caches: that broker or
+    # cache did not answer says nothing about the device
+    recoverable_failure(operation, recoverable, RecoverableFailure(str(error)))
 
 
 @_conclude.register

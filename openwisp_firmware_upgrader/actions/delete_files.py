@@ -12,8 +12,6 @@ from django.db import transaction
 from .. import wakeups
 from ..swapper import load_model
 
-logger = logging.getLogger(__name__)
-
 
 def schedule_deletion(image_model: Any, **filters: Any) -> None:
     """Deletes the files of the images found by ``filters``, after commit."""
@@ -48,12 +46,13 @@ def delete_files(names: list[str]) -> None:
         _delete(load_model("FirmwareImage"), name)
 
 
-def remove_file(storage: Any, path: str) -> bool:
+def remove_file(storage: Any, path: str, logger: logging.Logger) -> bool:
     """Deletes one file and, when it was the last one, its folder.
 
     Arguments:
         storage: where the file is kept.
         path: its name there.
+        logger: what is told about it.
 
     Returns whether the file is gone.
     """
@@ -65,11 +64,11 @@ def remove_file(storage: Any, path: str) -> bool:
     logger.info("Deleted firmware file: %s", path)
     folder = str(PurePosixPath(path).parent)
     if folder != ".":
-        _remove_folder(storage, folder)
+        _remove_folder(storage, folder, logger)
     return True
 
 
-def _remove_folder(storage: Any, folder: str) -> None:
+def _remove_folder(storage: Any, folder: str, logger: logging.Logger) -> None:
     try:
         if any(storage.listdir(folder)):
             logger.debug("Directory %s is not empty, it stays", folder)

@@ -11,14 +11,23 @@ from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionE
 from swapper import load_model as load_any_model
 
 from .. import journal, leases
-from ..exceptions import RecoverableFailure, UpgradeAborted, UpgradeFailed
+from ..exceptions import (
+    DeviceRebooting,
+    RecoverableFailure,
+    UpgradeAborted,
+    UpgradeFailed,
+)
 from ..guarded_update import why_lost
 from ..statuses import OperationStatus, Phase
+from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
 from .retries import max_retries
 from .settle_batch import settle_ended
 
 logger = logging.getLogger(__name__)
+
+# how paramiko begins when it shares no algorithm with the device
+INCOMPATIBLE = "Incompatible ssh peer"
 
 
 def run_first_half(operation: Any) -> None:
@@ -35,13 +44,31 @@ def run_first_half(operation: Any) -> None:
     operation.hold.connection = connection
     try:
         upgrader = make_upgrader(operation, connection)
-        upgrader.upgrade(operation.image.file)
+        upgrade_with(upgrader, operation.image.file)
     finally:
-        connection.disconnect()
+        hang_up(connection)
     success = OperationStatus.SUCCESS
     if not journal.finish(operation, success, installed=True):
         raise why_lost(operation)
     settle_ended(operation)
+
+
+def upgrade_with(upgrader: Any, image: Any) -> None:
+    """Runs the first half of an upgrader, which may be a third party's.
+
+    Arguments:
+        upgrader: the upgrader.
+        image: the image file.
+
+    Raises what the upgrader raises; a DeviceRebooting that names no delay gets the
+    RECONNECT_DELAY of the upgrader.
+    """
+    try:
+        upgrader.upgrade(image)
+    except DeviceRebooting as error:
+        if error.delay is None:
+            error.delay = getattr(upgrader, "RECONNECT_DELAY", None)
+        raise
 
 
 def refuse_impossible(operation: Any) -> None:
@@ -127,9 +154,25 @@ def working_connection(operation: Any) -> Any:
         if error.connection is None:
             raise UpgradeAborted(_no_connection_text()) from error
         _log_failures(operation)
+        _refuse_too_old(operation)
         raise RecoverableFailure(
             _("tried all DeviceConnections of the device, none of them works")
         ) from error
+
+
+def _refuse_too_old(operation: Any) -> None:
+    # no retry changes the algorithms of a device
+    rows = operation.device.deviceconnection_set.filter(enabled=True)
+    reasons = list(rows.values_list("failure_reason", flat=True))
+    if not reasons or not all(INCOMPATIBLE in reason for reason in reasons):
+        return
+    raise UpgradeAborted(
+        _(
+            "The SSH server of the device offers only algorithms that are too old "
+            "for this server, nothing was changed. OpenWrt 19.07 and older need an "
+            "ECDSA host key; otherwise upgrade the device by hand once."
+        )
+    )
 
 
 def _no_connection_text() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,13 +19,11 @@ from swapper import load_model as load_any_model
 from .. import leases, wakeups
 from ..constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
 from ..exceptions import FirmwareUpgradeOptionsException
+from ..log_times import FirstTime
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..utils import get_upgrader_class_from_device_connection
 from .first_half import busy_text
-
-# how long a wake-up may wait in the queue before it is published again
-STAMP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -48,15 +45,26 @@ class Known:
     verdicts: dict[str, str] = field(default_factory=dict)
 
 
-def insert_operations(batch: Any, candidates: list[Candidate]) -> None:
+def insert_operations(
+    batch: Any, candidates: list[Candidate], *, tell: bool = True
+) -> None:
     """Adds the operations of one chunk in one transaction.
 
+    Arguments:
+        batch: the mass upgrade.
+        candidates: who gets an operation.
+        tell: whether workers and open pages are told, with messages for each
+            operation; without it the operations are due at once, whoever looks
+            first takes them and pages hear of them when they begin.
+
     Devices that have an operation of the batch already are left out, so that a
-    chunk may be repeated. A device that cannot be upgraded gets an aborted
-    operation that says why; its DeviceFirmware stays as it is.
+    chunk may be repeated; a batch whose launch has ended gets nothing more. A
+    device that cannot be upgraded gets an aborted operation that says why; its
+    DeviceFirmware stays as it is.
     """
     with transaction.atomic():
-        _lock(batch)
+        if _is_closed(batch):
+            return
         candidates = _without_operation(batch, candidates)
         known = _look_up(batch, candidates)
         created = [
@@ -64,20 +72,22 @@ def insert_operations(batch: Any, candidates: list[Candidate]) -> None:
             for candidate in candidates
             if candidate.device_id in known.devices
         ]
-        _insert(created)
+        _insert(created, tell)
         _point_to_images(created)
         _stamp(batch)
 
 
-def _lock(batch: Any) -> None:
-    # two launchers of one batch take turns, the second finds nothing left
+def _is_closed(batch: Any) -> bool:
+    # two launchers of one batch take turns, the second finds nothing left;
+    # a batch that was cancelled meanwhile gets no more operations
     rows = type(batch).objects.select_for_update(of=("self",))
-    rows.filter(pk=batch.pk).values_list("pk").get()
+    return rows.filter(pk=batch.pk).values_list("launched", flat=True).get()
 
 
 def _stamp(batch: Any) -> None:
     due = leases.seconds_from_now(leases.lease_seconds())
-    type(batch).objects.filter(pk=batch.pk).update(next_run_at=due)
+    rows = type(batch).objects.filter(pk=batch.pk, launched=False)
+    rows.update(next_run_at=due)
 
 
 def _without_operation(batch: Any, candidates: list[Candidate]) -> list[Candidate]:
@@ -156,21 +166,30 @@ def _operation(batch: Any, candidate: Candidate, known: Known) -> Any:
     if refusal:
         operation.status = str(OperationStatus.ABORTED)
         operation.phase = str(Phase.DONE)
-        operation.log = refusal
+        operation.log, operation.log_times = refusal, FirstTime()
     else:
-        operation.next_run_at = timezone.now() + STAMP
+        operation.next_run_at = timezone.now() + leases.first_stamp()
     return operation
 
 
-def _insert(created: list[Any]) -> None:
-    load_model("UpgradeOperation").objects.bulk_create(created)
+def _insert(created: list[Any], tell: bool) -> None:
     started = [o.pk for o in created if o.status == OperationStatus.IN_PROGRESS]
+    rows = load_model("UpgradeOperation").objects
+    rows.bulk_create(created)
+    for operation in created:
+        # an expression is nothing that could be read
+        operation.__dict__.pop("log_times", None)
+    # a worker whose clock is wrong must not decide when they are due
+    seconds = leases.first_stamp().total_seconds() if tell else 0
+    stamp = leases.seconds_from_now(seconds)
+    rows.filter(pk__in=started).update(next_run_at=stamp)
     # receivers hear of the rows before a worker may begin with them
-    transaction.on_commit(partial(_announce, created))
-    wakeups.upgrade_many_on_commit(started)
+    transaction.on_commit(partial(_announce, created, tell))
+    if tell:
+        wakeups.upgrade_many_on_commit(started)
 
 
-def _announce(created: list[Any]) -> None:
+def _announce(created: list[Any], live: bool) -> None:
     for operation in created:
         post_save.send(
             sender=type(operation),
@@ -180,6 +199,7 @@ def _announce(created: list[Any]) -> None:
             raw=False,
             using=operation._state.db,  # noqa: SLF001 documented by Django
             by_engine=True,
+            live=live,
         )
 
 

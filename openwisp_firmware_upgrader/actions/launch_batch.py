@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,8 +18,8 @@ from django.utils.translation import gettext as _
 from .. import leases, selectors, wakeups
 from ..statuses import BatchStatus
 from ..swapper import load_model
-from .insert_operations import STAMP, Candidate, insert_operations
-from .settle_batch import settle_batch
+from .insert_operations import Candidate, insert_operations
+from .settle_batch import settle_batch, tell_saved
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ def create_batch(
     group: Any = None,
     location: Any = None,
     created_by: Any = None,
+    idempotency_key: str = "",
 ) -> Any:
     """Creates a mass upgrade and wakes a worker that launches it.
 
@@ -41,6 +45,7 @@ def create_batch(
         group: only devices of this group.
         location: only devices at this location.
         created_by: the user who launches it.
+        idempotency_key: a key that names this launch, one batch per user and key.
 
     Returns the batch.
     Raises ValidationError when there is nothing to upgrade.
@@ -53,12 +58,20 @@ def create_batch(
         location=location,
         firmwareless=firmwareless,
         created_by=created_by,
-        next_run_at=timezone.now() + STAMP,
+        idempotency_key=idempotency_key,
+        next_run_at=timezone.now() + leases.STAMP,
     )
-    batch.full_clean()
+    # who asks and under which key is no input, the database watches over both
+    batch.full_clean(exclude=["created_by"], validate_constraints=False)
     batch.save()
-    wakeups.batch_on_commit(batch.pk, firmwareless)
+    wakeups.batch_on_commit(batch.pk, firmwareless, partial(_is_due, batch.pk))
     return batch
+
+
+def _is_due(batch_id: Any) -> None:
+    # nobody was told: whoever looks first launches it
+    rows = load_model("BatchUpgradeOperation").objects.filter(pk=batch_id)
+    rows.filter(launched=False).update(next_run_at=Now())
 
 
 def _refuse_nothing_to_do(
@@ -103,6 +116,7 @@ def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
 def _time_out(batch: Any) -> None:
     logger.warning("The launch of the mass upgrade %s timed out", batch.pk)
     batch.status = str(BatchStatus.FAILED)
+    # its due time stays: the launch was cut short
     batch.launched = True
     batch.save(update_fields=["status", "launched", "modified"])
 
@@ -114,19 +128,30 @@ def launch_batch(batch: Any, firmwareless: bool) -> None:
         batch: the mass upgrade.
         firmwareless: whether to include devices whose firmware is not known.
     """
-    if batch.launched:
+    if batch.launched or not _begin(batch, firmwareless):
         return
-    batch.status = str(BatchStatus.IN_PROGRESS)
-    batch.firmwareless = firmwareless
-    batch.next_run_at = timezone.now() + STAMP
-    batch.save(update_fields=["status", "firmwareless", "next_run_at", "modified"])
     batch.upgrade_related_devices()
     if firmwareless:
         batch.upgrade_firmwareless_devices()
-    rows = type(batch).objects.filter(pk=batch.pk)
+    rows = type(batch).objects.filter(pk=batch.pk, launched=False)
     rows.update(launched=True, next_run_at=None, modified=Now())
-    batch.launched, batch.next_run_at = True, None
+    batch.refresh_from_db(fields=["launched", "next_run_at", "status"])
     settle_batch(batch)
+
+
+def _begin(batch: Any, firmwareless: bool) -> bool:
+    # if this worker dies another one goes on once a lease would have run out
+    seconds = leases.lease_seconds()
+    fields = {"status": str(BatchStatus.IN_PROGRESS), "firmwareless": firmwareless}
+    # a cancel that came first is not overwritten
+    rows = type(batch).objects.filter(pk=batch.pk, launched=False)
+    due = leases.seconds_from_now(seconds)
+    if not rows.update(**fields, next_run_at=due, modified=Now()):
+        return False
+    batch.status, batch.firmwareless = fields["status"], firmwareless
+    batch.next_run_at = timezone.now() + timedelta(seconds=seconds)
+    tell_saved(batch, fields)
+    return True
 
 
 def launch_related(batch: Any) -> None:
@@ -167,13 +192,25 @@ def _chunks(candidates: list[Candidate]) -> Iterator[list[Candidate]]:
         yield candidates[start : start + CHUNK]
 
 
+def launches_not_begun() -> QuerySet[Any]:
+    """Returns the launches whose wake-up should have reached a worker by now."""
+    rows = load_model("BatchUpgradeOperation").objects
+    ticks, stamp = 2 * leases.tick_seconds(), leases.STAMP.total_seconds()
+    idle = Q(status=BatchStatus.IDLE, created__lt=leases.seconds_from_now(-ticks))
+    # begun by a worker that died, and due later than any lease: woken up in vain
+    lease = leases.seconds_from_now(leases.lease_seconds())
+    begun = Q(status=BatchStatus.IN_PROGRESS, next_run_at__gt=lease)
+    begun &= Q(next_run_at__lt=leases.seconds_from_now(stamp - ticks))
+    return rows.filter(idle | begun, launched=False, next_run_at__gt=Now())
+
+
 def continue_launches() -> None:
     """Wakes workers for launches that were not begun or not finished in time."""
     rows = load_model("BatchUpgradeOperation").objects
     due = rows.filter(launched=False, next_run_at__lte=Now()).order_by("next_run_at")
     for pk, firmwareless in list(due.values_list("pk", "firmwareless")[:CHUNK]):
         # the stamp is taken by one of several scans that find the same launch
-        stamp = leases.seconds_from_now(STAMP.total_seconds())
+        stamp = leases.seconds_from_now(leases.STAMP.total_seconds())
         mine = due.order_by().filter(pk=pk).update(next_run_at=stamp)
         if mine and not wakeups.send("batch_upgrade_operation", str(pk), firmwareless):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,17 +11,17 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from .. import journal, leases, wakeups
-from ..statuses import SECOND_HALF, OperationStatus, Phase
-from .launch_batch import continue_launches
+from .. import journal, leases, limits, wakeups
+from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
+from .launch_batch import continue_launches, launches_not_begun
+from .retries import longest_retry_delay
 from .settle_batch import settle_abandoned, settle_ended
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 500
 CHUNKS = 4
-# how long a published wake-up may wait in the queue before it is given up
-STAMP = 300
+STAMP = leases.STAMP.total_seconds()
 
 
 def resume_operations() -> int:
@@ -32,13 +33,26 @@ def resume_operations() -> int:
     _clear_finished()
     _void_lost_stamps()
     take_back_expired()
-    woken = sum(_wake_due(_due_first_halves(), STAMP))
-    # workers take due proofs from the table too, so these may come again soon
-    woken += sum(_wake_due(_due_second_halves(), leases.tick_seconds()))
-    woken += _wake_clean_ups()
+    woken = _wake_clean_ups() + _wake_whoever_is_due()
     continue_launches()
     settle_abandoned()
     return woken
+
+
+def _wake_whoever_is_due() -> int:
+    if leases.take_turns():
+        return _wake_by_turns()
+    woken = sum(_wake_due(_due_first_halves(), STAMP))
+    # workers take due proofs from the table too, so these may come again soon
+    return woken + sum(_wake_due(_due_second_halves(), leases.tick_seconds()))
+
+
+def _wake_by_turns() -> int:
+    # one wake-up for each free slot; whose turn it is the woken worker decides
+    free = limits.Slots().free
+    found = list(limits.due().order_by("next_run_at").values_list("pk", "runs")[:free])
+    _wake(found, expires=max(leases.tick_seconds(), 5))
+    return len(found)
 
 
 def _in_progress() -> QuerySet[Any]:
@@ -57,9 +71,10 @@ def take_back_expired() -> int:
         "lease_expires_at": None,
         "next_run_at": Now(),
     }
-    flashed = expired.filter(phase__in=SECOND_HALF)
-    taken = flashed.update(**fenced, phase=Phase.REBOOT)
-    return taken + expired.update(**fenced)
+    # a row may be flashed between the two: it is left to the next scan then
+    flashed, others = Q(phase__in=SECOND_HALF), ~Q(phase__in=SECOND_HALF)
+    taken = expired.filter(flashed).update(**fenced, phase=Phase.REBOOT)
+    return taken + expired.filter(others).update(**fenced)
 
 
 def _due() -> QuerySet[Any]:
@@ -98,8 +113,8 @@ def _stamp_found(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
     return found
 
 
-def _wake(found: list[tuple[Any, int]]) -> bool:
-    return all(wakeups.upgrade(pk, run) for pk, run in found)
+def _wake(found: list[tuple[Any, int]], expires: float | None = None) -> bool:
+    return all(wakeups.upgrade(pk, run, expires=expires) for pk, run in found)
 
 
 def _wake_clean_ups() -> int:
@@ -121,12 +136,25 @@ def _clear_finished() -> None:
 
 def _void_lost_stamps() -> None:
     # a broker that lost its messages leaves rows stamped as if they were queued
-    new = Q(runs=0, phase=Phase.QUEUED, evidence__legacy__isnull=True)
-    waiting = _in_progress().filter(new, next_run_at__gt=Now())
     latest = leases.seconds_from_now(STAMP - 2 * leases.tick_seconds())
-    waiting = waiting.filter(next_run_at__lt=latest)
-    if waiting.exists() and wakeups.queue_is_empty():
-        waiting.update(next_run_at=Now())
+    stamped = Q(
+        lease_expires_at__isnull=True,
+        next_run_at__gt=leases.seconds_from_now(leases.BUSY_DELAY),
+        next_run_at__lt=latest,
+    )
+    waiting = _in_progress().filter(stamped & _waits_for_nothing_else())
+    for rows in (waiting, launches_not_begun()):
+        if rows.exists() and wakeups.queue_is_empty():
+            rows.update(next_run_at=Now())
+
+
+def _waits_for_nothing_else() -> Q:
+    new = Q(runs=0, phase=Phase.QUEUED, evidence__legacy__isnull=True)
+    left_by_a_worker = Q(phase__in=FIRST_HALF - {Phase.QUEUED})
+    # later than any retry: what is sooner may be the time of the next attempt
+    longest = timedelta(seconds=longest_retry_delay())
+    tried_again = Q(runs__gt=0, next_run_at__gt=F("modified") + longest)
+    return new | left_by_a_worker | Q(phase=Phase.QUEUED) & tried_again
 
 
 def _close_legacy() -> None:

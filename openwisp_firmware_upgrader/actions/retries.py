@@ -36,6 +36,14 @@ def retry_delay(attempts: int) -> float:
     )
 
 
+def longest_retry_delay() -> float:
+    """Returns the seconds that no wait for another attempt exceeds."""
+    options = retry_options()
+    if not options.get("retry_backoff", False):
+        return retry_delay(0)
+    return float(options.get("retry_backoff_max", DEFAULT_BACKOFF_MAX))
+
+
 def is_recoverable(task: Any, operation: Any) -> bool:
     """Tells whether one more attempt is allowed after this one.
 

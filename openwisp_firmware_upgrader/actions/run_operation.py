@@ -8,11 +8,14 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from .. import keeper, leases, wakeups
+from .. import keeper, leases, limits, wakeups
 from .. import settings as app_settings
 from ..exceptions import LeaseLost, RecoverableFailure
+from ..log_times import HEAVY
+from ..naps import nap
 from ..statuses import OperationStatus
 from .clean_up_device import clean_up_cancelled
 from .conclude_half import conclude
@@ -22,8 +25,8 @@ from .second_half import has_been_flashed, run_second_half
 
 logger = logging.getLogger(__name__)
 
-# the part of the time limit a message may spend on other operations' proofs
-SHARE_FOR_VERIFICATIONS = 0.1
+# the part of the time limit a message may spend on other operations
+SHARE_FOR_OTHERS = 0.1
 
 
 def work(task: Any, operation_id: Any, run: int | None = None) -> None:
@@ -39,6 +42,19 @@ def work(task: Any, operation_id: Any, run: int | None = None) -> None:
     if task.request.called_directly or task.request.is_eager:
         _work_inline(task, operation_id, run)
         return
+    try:
+        _work(task, operation_id, run)
+    except (DatabaseError, LeaseLost):
+        # the message is used up and its row reckons with it for minutes
+        logger.warning("No database for operation %s", operation_id, exc_info=True)
+        connection.close()
+        wakeups.upgrade(operation_id, run or 0, leases.BUSY_DELAY)
+
+
+def _work(task: Any, operation_id: Any, run: int | None) -> None:
+    if leases.take_turns():
+        _work_by_turns(task, operation_id, run)
+        return
     _verify_what_is_due(task)
     try:
         claimed = leases.claim(operation_id, run, seconds=leases.lease_seconds())
@@ -47,17 +63,32 @@ def work(task: Any, operation_id: Any, run: int | None = None) -> None:
         return
     if claimed is not None:
         _work_on(task, operation_id, claimed)
-    elif not clean_up_cancelled(operation_id, run):
-        _warn_if_deleted(operation_id)
+    else:
+        _see_why_not(operation_id, run)
 
 
 def _verify_what_is_due(task: Any) -> None:
-    end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_VERIFICATIONS
+    end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
     while time.monotonic() < end:
         found = leases.claim_due_verification(leases.lease_seconds())
         if found is None:
             return
         _work_on(task, *found)
+
+
+def _work_by_turns(task: Any, operation_id: Any, run: int | None) -> None:
+    # the message only says that there is something to do: a slot that becomes
+    # free goes to whoever has the fewest, which nobody knew when it was sent
+    clean_up_cancelled(operation_id, run)
+    if run is None:
+        leases.make_due(operation_id)
+    end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
+    while time.monotonic() < end:
+        found = limits.claim_next(leases.lease_seconds(), hint=operation_id)
+        if found is None:
+            return
+        _work_on(task, *found)
+    wakeups.upgrade(operation_id, run or 0)
 
 
 def _work_on(task: Any, operation_id: Any, run: int) -> None:
@@ -79,7 +110,8 @@ def _work_on(task: Any, operation_id: Any, run: int) -> None:
 
 
 def _own_operation(task: Any) -> str:
-    return str((task.request.args or [None])[0])
+    # a task that works by turns has none: it must go on with the next one
+    return "" if leases.take_turns() else str((task.request.args or [None])[0])
 
 
 def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None:
@@ -92,17 +124,26 @@ def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None
 
 
 def _load(operation_id: Any) -> Any:
-    rows = leases.operations().select_related("device", "image__build", "batch")
-    return rows.defer("log").get(pk=operation_id)
+    related = ("device", "image__build__category", "batch")
+    rows = leases.operations().select_related(*related)
+    return rows.defer(*HEAVY).get(pk=operation_id)
 
 
-def _warn_if_deleted(operation_id: Any) -> None:
-    if not leases.operations().filter(pk=operation_id).exists():
-        logger.warning(
-            "The UpgradeOperation object with id %s has been deleted, "
-            "there is nothing to upgrade",
-            operation_id,
-        )
+def _see_why_not(operation_id: Any, run: int | None) -> None:
+    rows = leases.operations().filter(pk=operation_id)
+    status = rows.values_list("status", flat=True).first()
+    if status is None:
+        _warn_of_deletion(operation_id)
+    elif status == OperationStatus.CANCELLED:
+        clean_up_cancelled(operation_id, run)
+
+
+def _warn_of_deletion(operation_id: Any) -> None:
+    logger.warning(
+        "The UpgradeOperation object with id %s has been deleted, "
+        "there is nothing to upgrade",
+        operation_id,
+    )
 
 
 def _wait_for_device(operation_id: Any) -> None:
@@ -115,7 +156,7 @@ def _wait_for_device(operation_id: Any) -> None:
 def _work_inline(task: Any, operation_id: Any, run: int | None) -> None:
     operation = leases.operations().filter(pk=operation_id).first()
     if operation is None:
-        _warn_if_deleted(operation_id)
+        _warn_of_deletion(operation_id)
         return
     if run is not None and run != operation.runs:
         return
@@ -147,7 +188,7 @@ def run(operation: Any, recoverable: bool = True) -> None:
         delay = _run_claimed(operation, recoverable)
         if delay is None:
             return
-        time.sleep(delay)
+        nap(delay)
 
 
 def _run_claimed(operation: Any, recoverable: bool) -> float | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from openwisp_controller.connection.connectors.exceptions import (
     CommandTimeoutException,
 )
+from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from paramiko import SSHException
 from swapper import load_model as load_any_model
 
@@ -27,6 +28,7 @@ from ..exceptions import (
 )
 from ..statuses import SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
+from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
 from .conclude_half import end_by_verdict, wait_for_reboot
 from .first_half import make_upgrader
@@ -71,10 +73,11 @@ def run_second_half(operation: Any) -> None:
     try:
         connection, reachable = pick_connection(operation)
         operation.hold.connection = connection
-        upgrader = make_upgrader(operation, connection)
-        upgrader_class = type(upgrader)
+        upgrader_class = type(make_upgrader(operation, connection))
         _refuse_unreachable(operation, connection, reachable)
-        _verify(upgrader)
+        connection = _open(operation, connection)
+        operation.hold.connection = connection
+        _verify(make_upgrader(operation, connection))
     except (LeaseLost, UpgradeCancelled, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001 only a verdict ends a flashed device
@@ -83,7 +86,7 @@ def run_second_half(operation: Any) -> None:
         end_by_verdict(operation, None)
     finally:
         if connection is not None:
-            connection.disconnect()
+            hang_up(connection)
 
 
 def _verify(upgrader: Any) -> None:
@@ -102,7 +105,8 @@ def pick_connection(operation: Any) -> tuple[Any, bool]:
     """Returns the device's likeliest connection and whether its port answers.
 
     The connection is not opened. The device is read again, since its address
-    may have changed meanwhile.
+    may have changed meanwhile. Outside of workers nobody waits for the slot of
+    an attempt, so that every port is taken to answer.
     Raises DeviceNotReachableYet without any enabled SSH connection.
     """
     connections = load_any_model("connection", "DeviceConnection")
@@ -114,20 +118,36 @@ def pick_connection(operation: Any) -> tuple[Any, bool]:
         raise DeviceNotReachableYet(
             _("No enabled SSH connection is available for this device.")
         )
+    if not operation.hold.is_watched:
+        return found[0], True
     reachable = next(filter(answers, found), None)
     return reachable or found[0], reachable is not None
 
 
+def _open(operation: Any, likeliest: Any) -> Any:
+    connections = type(likeliest)
+    try:
+        return connections.get_working_connection(likeliest.device)
+    except NoWorkingDeviceConnectionError as error:
+        tried = error.connection or likeliest
+        _log_attempt(operation, tried)
+        why = str(error) or tried.failure_reason
+        raise DeviceNotReachableYet(why) from error
+
+
 def _refuse_unreachable(operation: Any, connection: Any, reachable: bool) -> None:
-    if reachable:
-        return
+    if not reachable:
+        _log_attempt(operation, connection)
+        raise DeviceNotReachableYet(_("the SSH port does not answer"))
+
+
+def _log_attempt(operation: Any, connection: Any) -> None:
     text = _("Trying to reconnect to device at %(addresses)s (attempt n.%(attempt)s)")
     values = {
         "addresses": ", ".join(connection.get_addresses()),
         "attempt": operation.attempts,
     }
     operation.log_line(text % values, save=False)
-    raise DeviceNotReachableYet(_("the SSH port does not answer"))
 
 
 def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    Exists,
+    F,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+)
 from django.db.models.functions import Now
 from django.db.models.signals import post_save
 
+from ..signals import mass_upgrade_finished
 from ..statuses import BATCH_FINISHED, BatchStatus, OperationStatus
 from ..swapper import load_model
 
@@ -19,6 +32,15 @@ ABANDONED_AT_ONCE = 100
 def is_launching(batch: Any) -> bool:
     """Tells whether operations are still being added to a batch."""
     return not batch.launched and batch.next_run_at is not None
+
+
+def was_cut_short(batch: Any) -> bool:
+    """Tells whether a launch was ended before all its operations were there.
+
+    A launch that ran to its end has no due time any more; one that somebody
+    ended keeps it for good.
+    """
+    return batch.launched and batch.next_run_at is not None
 
 
 def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
@@ -31,6 +53,10 @@ def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
     """
     counts = count_operations(batch)
     status = status_of(counts, batch)
+    if status == BatchStatus.SUCCESS != batch.status:
+        # the launch may have been cut short since the batch was read
+        batch.refresh_from_db(fields=["launched", "next_run_at"])
+        status = status_of(counts, batch)
     if status != batch.status and not (
         is_launching(batch) and status in BATCH_FINISHED
     ):
@@ -39,7 +65,11 @@ def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
 
 
 def count_operations(batch: Any) -> dict[str, int]:
-    """Returns the number of a batch's operations, in total and by status."""
+    """Returns the number of a batch's operations, in total and by status.
+
+    The key ``progress`` is the mean of their percentages; what has ended counts
+    as 100.
+    """
     names = {
         "in_progress": OperationStatus.IN_PROGRESS,
         "successful": OperationStatus.SUCCESS,
@@ -49,7 +79,12 @@ def count_operations(batch: Any) -> dict[str, int]:
     }
     counts = {n: Count("pk", filter=Q(status=status)) for n, status in names.items()}
     rows = load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
-    found = rows.aggregate(total_operations=Count("pk"), **counts)
+    running = When(status=OperationStatus.IN_PROGRESS, then=F("progress"))
+    percentage = Case(running, default=100, output_field=FloatField())
+    found = rows.aggregate(
+        total_operations=Count("pk"), progress=Avg(percentage), **counts
+    )
+    found["progress"] = int(found["progress"] or 0)
     found["completed"] = found["total_operations"] - found["in_progress"]
     return found
 
@@ -58,32 +93,53 @@ def status_of(counts: dict[str, int], batch: Any) -> str:
     """Returns what the operations amount to: one failure outranks the rest."""
     if counts["in_progress"]:
         return str(BatchStatus.IN_PROGRESS)
-    if counts["failed"] or counts["aborted"]:
+    if counts["failed"] or counts["aborted"] or _timed_out(counts, batch):
         return str(BatchStatus.FAILED)
-    if counts["cancelled"]:
+    # what was started may have succeeded, the rest was never begun: no success
+    if counts["cancelled"] or was_cut_short(batch):
+        return str(BatchStatus.CANCELLED)
+    if not counts["total_operations"] and batch.status == BatchStatus.CANCELLED:
         return str(BatchStatus.CANCELLED)
     if counts["successful"] or batch.launched:
         return str(BatchStatus.SUCCESS)
     return str(batch.status)
 
 
+def _timed_out(counts: dict[str, int], batch: Any) -> bool:
+    # before its first operation was there
+    return not counts["total_operations"] and batch.status == BatchStatus.FAILED
+
+
 def _store(batch: Any, status: str) -> None:
     rows = type(batch).objects.filter(pk=batch.pk).exclude(status=status)
-    changed = rows.update(status=status, modified=Now())
+    running = rows.exclude(status__in=BATCH_FINISHED)
+    finished = False
+    changed = running.update(status=status, modified=Now())
+    if changed:
+        finished = status in BATCH_FINISHED
+    else:
+        changed = rows.update(status=status, modified=Now())
     batch.status = status
     if changed:
-        transaction.on_commit(partial(_announce, batch))
+        transaction.on_commit(partial(_announce, batch, finished))
 
 
-def _announce(batch: Any) -> None:
+def tell_saved(batch: Any, fields: Iterable[str]) -> None:
+    """Tells the receivers of ``post_save`` which fields of a batch were stored."""
     post_save.send(
         sender=type(batch),
         instance=batch,
         created=False,
-        update_fields=frozenset({"status"}),
+        update_fields=frozenset(fields),
         raw=False,
         using=batch._state.db,  # noqa: SLF001 documented by Django
     )
+
+
+def _announce(batch: Any, finished: bool) -> None:
+    tell_saved(batch, {"status"})
+    if finished:
+        mass_upgrade_finished.send(sender=type(batch), instance=batch)
 
 
 def settle_ended(operation: Any) -> None:

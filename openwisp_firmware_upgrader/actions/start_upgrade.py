@@ -22,7 +22,8 @@ def save_and_start(
     """Saves a device's image and its operation together or not at all.
 
     Arguments:
-        device_firmware: the row, whose image is not installed yet.
+        device_firmware: the row, whose image is not installed yet; afterwards its
+            ``started_operation`` is the operation.
         save: the plain ``save`` of the row, called with the further arguments.
         batch: the mass upgrade this belongs to, or None.
         upgrade_options: options of the upgrade.
@@ -30,7 +31,9 @@ def save_and_start(
     with transaction.atomic():
         device_firmware.installed = False
         save(*args, **kwargs)
-        device_firmware.create_upgrade_operation(batch, upgrade_options=upgrade_options)
+        device_firmware.started_operation = device_firmware.create_upgrade_operation(
+            batch, upgrade_options=upgrade_options
+        )
 
 
 def create_operation(
@@ -50,10 +53,11 @@ def create_operation(
         device=device_firmware.device,
         image=device_firmware.image,
         upgrade_options=upgrade_options or {},
+        created_by=device_firmware.requested_by,
     )
     if batch:
         operation.batch = batch
-    operation.full_clean()
+    operation.full_clean(exclude=["created_by"])
     operation.save()
     wakeups.upgrade_on_commit(operation.pk)
     return operation

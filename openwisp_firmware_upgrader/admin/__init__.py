@@ -1,12 +1,79 @@
 """The admin; import its classes from here, the modules inside may move."""
 
+from django.contrib import admin
+from openwisp_controller.config.admin import DeviceAdmin
+from swapper import load_model as load_any_model
+
+from ..filters import FirmwareUpToDateFilter, FirmwareVersionFilter
+from ..swapper import load_model
 from .batch import BatchUpgradeOperationAdmin
 from .build import BuildAdmin, FirmwareImageInline
 from .category import CategoryAdmin
+from .confirmation_form import BatchUpgradeConfirmationForm
+from .deletion import IN_PROGRESS_DELETE_MESSAGE, IN_PROGRESS_STATUS
+from .device import DeviceFirmwareInline, DeviceUpgradeOperationInline
+from .device_forms import (
+    DeviceFirmwareForm,
+    DeviceFormSet,
+    DeviceUpgradeOperationForm,
+    DeviceUpgradeOperationFormSet,
+)
+from .mixins import BaseAdmin, BaseVersionAdmin, ReadonlyUpgradeOptionsMixin
+from .operation import (
+    UpgradeOperationAdmin,
+    UpgradeOperationForm,
+    UpgradeOperationInline,
+)
+from .upgrades import BaseUpgradeAdmin
+
+Category = load_model("Category")
+Build = load_model("Build")
+FirmwareImage = load_model("FirmwareImage")
+DeviceFirmware = load_model("DeviceFirmware")
+BatchUpgradeOperation = load_model("BatchUpgradeOperation")
+UpgradeOperation = load_model("UpgradeOperation")
+Device = load_any_model("config", "Device")
+DeviceGroup = load_any_model("config", "DeviceGroup")
+DeviceConnection = load_any_model("connection", "DeviceConnection")
+Location = load_any_model("geo", "Location")
+Organization = load_any_model("openwisp_users", "Organization")
+
+for _filter in (FirmwareVersionFilter, FirmwareUpToDateFilter):
+    if _filter not in DeviceAdmin.list_filter:
+        DeviceAdmin.list_filter.append(_filter)
 
 __all__ = [
+    "IN_PROGRESS_DELETE_MESSAGE",
+    "IN_PROGRESS_STATUS",
+    "BaseAdmin",
+    "BaseUpgradeAdmin",
+    "BaseVersionAdmin",
+    "BatchUpgradeConfirmationForm",
+    "BatchUpgradeOperation",
     "BatchUpgradeOperationAdmin",
+    "Build",
     "BuildAdmin",
+    "Category",
     "CategoryAdmin",
+    "Device",
+    "DeviceAdmin",
+    "DeviceConnection",
+    "DeviceFirmware",
+    "DeviceFirmwareForm",
+    "DeviceFirmwareInline",
+    "DeviceFormSet",
+    "DeviceGroup",
+    "DeviceUpgradeOperationForm",
+    "DeviceUpgradeOperationFormSet",
+    "DeviceUpgradeOperationInline",
+    "FirmwareImage",
     "FirmwareImageInline",
+    "Location",
+    "Organization",
+    "ReadonlyUpgradeOptionsMixin",
+    "UpgradeOperation",
+    "UpgradeOperationAdmin",
+    "UpgradeOperationForm",
+    "UpgradeOperationInline",
+    "admin",
 ]

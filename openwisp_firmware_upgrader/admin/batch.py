@@ -1,19 +1,223 @@
 """Mass upgrade operations in the admin."""
 
 from django.contrib import admin
-from openwisp_users.multitenancy import MultitenantAdminMixin
-from openwisp_utils.admin import ReadOnlyAdmin
+from django.core.paginator import Paginator
+from django.db.models.functions import Right
+from django.utils.translation import gettext_lazy as _
 
+from ..filters import (
+    BuildCategoryFilter,
+    BuildCategoryOrganizationFilter,
+    BuildFilter,
+    GroupFilter,
+    LocationFilter,
+)
+from ..log_times import HEAVY
 from ..swapper import load_model
+from . import batch_filters
+from .assets import BATCH_JS
+from .batch_list import BatchChangeList
+from .batch_rows import with_links
+from .batch_summary import counts_of, live_facts, rate, summary
+from .batch_views import BatchViewsMixin
+from .labels import script_labels
+from .scripts import NIL, admin_url, api_host, app_label, django_locale
+from .upgrades import BaseUpgradeAdmin
+
+# characters of a log in which its last line is looked for
+LOG_TAIL = 300
 
 
 @admin.register(load_model("BatchUpgradeOperation"))
-class BatchUpgradeOperationAdmin(MultitenantAdminMixin, ReadOnlyAdmin):
+class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
     """Mass upgrades of the organizations somebody manages, to look at."""
 
-    list_display = ["build", "status", "created", "modified"]
-    list_filter = ["status"]
-    list_select_related = ["build__category"]
+    list_display = [
+        "build",
+        "organization",
+        "status",
+        "created",
+        "modified",
+        "progress",
+    ]
+    list_filter = [
+        BuildCategoryOrganizationFilter,
+        "status",
+        BuildCategoryFilter,
+        BuildFilter,
+        GroupFilter,
+        LocationFilter,
+        "created",
+    ]
+    list_select_related = ["build__category__organization", "group", "location"]
     ordering = ["-created"]
-    fields = ["build", "group", "location", "status", "created", "modified"]
+    # what makes the autocomplete of the filter of operations work
+    search_fields = ["build__version", "build__category__name"]
     multitenant_parent = "build__category"
+    autocomplete_fields = ["build", "group", "location"]
+    fields = [
+        "build",
+        "group",
+        "location",
+        "status",
+        "completed",
+        "success_rate",
+        "failed_rate",
+        "aborted_rate",
+        "cancelled_rate",
+        "readonly_upgrade_options",
+        "created",
+        "modified",
+    ]
+    readonly_fields = [
+        "completed",
+        "success_rate",
+        "failed_rate",
+        "aborted_rate",
+        "cancelled_rate",
+        "readonly_upgrade_options",
+    ]
+    change_form_template = (
+        "admin/firmware_upgrader/batch_upgrade_operation_change_form.html"
+    )
+    device_upgrades_per_page = 20
+
+    @admin.display(description=_("organization"))
+    def organization(self, obj):
+        """Returns the organization of the build's category."""
+        return obj.build.category.organization
+
+    @admin.display(description=_("progress"))
+    def progress(self, obj):
+        """Returns how many operations have ended; known in the list only."""
+        total = getattr(obj, "number_of_operations", None)
+        if total is None:
+            return self.get_empty_value_display()
+        numbers = {"done": total - obj.number_in_progress, "total": total}
+        return _("%(done)s out of %(total)s") % numbers
+
+    @admin.display(description=_("Completed"))
+    def completed(self, obj):
+        """Returns how many operations have ended, in words."""
+        counts = counts_of(obj)
+        numbers = {"done": counts["completed"], "total": counts["total_operations"]}
+        return _("%(done)s out of %(total)s") % numbers
+
+    @admin.display(description=_("Success rate"))
+    def success_rate(self, obj):
+        """Returns the percentage of successful operations."""
+        return rate(obj, "successful")
+
+    @admin.display(description=_("Failure rate"))
+    def failed_rate(self, obj):
+        """Returns the percentage of failed operations."""
+        return rate(obj, "failed")
+
+    @admin.display(description=_("Abortion rate"))
+    def aborted_rate(self, obj):
+        """Returns the percentage of aborted operations."""
+        return rate(obj, "aborted")
+
+    @admin.display(description=_("Cancellation rate"))
+    def cancelled_rate(self, obj):
+        """Returns the percentage of cancelled operations."""
+        return rate(obj, "cancelled")
+
+    def get_changelist(self, request, **kwargs):
+        """Returns the list that counts operations."""
+        return BatchChangeList
+
+    def changelist_view(self, request, extra_context=None):
+        """Shows the list under the name of what it lists."""
+        title = self.opts.verbose_name_plural
+        return super().changelist_view(
+            request, extra_context={**(extra_context or {}), "title": title}
+        )
+
+    def get_object(self, request, object_id, from_field=None):
+        """Returns a mass upgrade with what its page shows, once a request."""
+        key = f"_firmware_batch_{object_id}"
+        if not hasattr(request, key):
+            found = super().get_object(request, object_id, from_field)
+            setattr(request, key, found)
+        return getattr(request, key)
+
+    def get_queryset(self, request):
+        """Returns the mass upgrades with what they belong to."""
+        related = [*self.list_select_related, "created_by"]
+        return super().get_queryset(request).select_related(*related)
+
+    def change_view(self, request, object_id, extra_context=None, **kwargs):
+        """Shows a mass upgrade and its operations."""
+        extra_context = {**(extra_context or {})}
+        batch = self.get_object(request, object_id)
+        if batch is not None and self.has_view_permission(request, batch):
+            extra_context.update(self._operations_context(request, batch))
+        return super().change_view(request, object_id, extra_context, **kwargs)
+
+    def _operations_context(self, request, batch):
+        status = request.GET.get("status", "")
+        organization = request.GET.get("organization", "")
+        rows = self.get_upgrade_operations(request, batch)
+        rows = batch_filters.filtered(rows, request.GET)
+        rows = batch_filters.ordered(rows, request.GET.get("o", ""))
+        page, paginator, found = self._paginate_operations(
+            rows, request.GET.get("page", 1)
+        )
+        return {
+            "upgrade_operations": found,
+            "page_obj": page,
+            "paginator": paginator,
+            "filter_specs": self._build_filter_specs(
+                request, batch, status, organization
+            ),
+            "has_active_filters": bool(status or organization),
+            "upgrade_operation_app_label": app_label("UpgradeOperation"),
+            "upgrade_operation_path": admin_url("UpgradeOperation", "change", NIL),
+            "django_locale": django_locale(),
+            "columns": batch_filters.columns(request),
+            "clear_filters_query": batch_filters.query_string(
+                request, status=None, organization=None
+            ),
+            "kept_parameters": batch_filters.kept_parameters(request),
+            "previous_query": batch_filters.page_query(request, page.number - 1),
+            "next_query": batch_filters.page_query(request, page.number + 1),
+            "summary": summary(batch),
+            "api_host": api_host(request),
+            "scripts": BATCH_JS,
+            "labels": script_labels(),
+            "batch_facts": live_facts(batch),
+            "csv_query": batch_filters.query_string(request),
+            **self._links(request, batch),
+        }
+
+    def _links(self, request, batch):
+        names = ["state", "csv"]
+        if self.has_change_permission(request, batch):
+            names += ["cancel", "retry"]
+        pk = batch.pk
+        return {f"{n}_url": admin_url("BatchUpgradeOperation", n, pk) for n in names}
+
+    def get_upgrade_operations(self, request, obj):
+        """Returns the operations of a mass upgrade that the user may see."""
+        rows = load_model("UpgradeOperation").objects.filter(batch=obj)
+        rows = rows.select_related("device", "image__build__category")
+        # logs may be long, a row shows their last line
+        rows = rows.annotate(log_tail=Right("log", LOG_TAIL)).defer(*HEAVY)
+        if request.user.is_superuser:
+            return rows
+        managed = request.user.organizations_managed
+        return rows.filter(device__organization__in=managed)
+
+    def _build_filter_specs(self, request, obj, current_status, current_org):
+        specs = [batch_filters.status_spec(request, current_status)]
+        if obj.build.category.organization_id is None:
+            specs.append(batch_filters.organization_spec(request, current_org))
+        return specs
+
+    def _paginate_operations(self, queryset, page_param, per_page=None):
+        if not queryset.ordered:
+            queryset = queryset.order_by("id")
+        paginator = Paginator(queryset, per_page or self.device_upgrades_per_page)
+        page = paginator.page(batch_filters.page_number(paginator, page_param))
+        return page, paginator, with_links(page.object_list)

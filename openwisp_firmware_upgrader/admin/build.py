@@ -1,27 +1,123 @@
 """Builds and their images in the admin."""
 
+from django import forms
 from django.contrib import admin
-from openwisp_users.multitenancy import MultitenantAdminMixin
+from django.core.exceptions import ValidationError
+from django.forms import Media
+from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
+from ..filters import CategoryFilter, CategoryOrganizationFilter
+from ..statuses import OperationStatus
 from ..swapper import load_model
+from ..widgets import select2_media
+from .build_list import BuildChangeList
+from .deletion import RunningUpgradesGuardMixin
+from .mass_upgrade import MassUpgradeMixin
+from .mixins import BaseAdmin
+from .scripts import django_locale
+
+
+class FirmwareImageFormSet(forms.BaseInlineFormSet):
+    """The images of a build; what is being installed stays."""
+
+    def clean(self):
+        """Refuses to delete an image that an upgrade in progress needs."""
+        super().clean()
+        doomed = [form.instance.pk for form in self.deleted_forms]
+        running = load_model("UpgradeOperation").objects.filter(
+            image__in=doomed, status=OperationStatus.IN_PROGRESS
+        )
+        if doomed and running.exists():
+            text = _(
+                "An image cannot be deleted while an upgrade in progress installs "
+                "it. Cancel the upgrade or wait until it has ended."
+            )
+            raise ValidationError(text)
 
 
 class FirmwareImageInline(TimeReadonlyAdminMixin, admin.StackedInline):
-    """The images of a build."""
+    """The images of a build: added and removed, never replaced."""
 
     model = load_model("FirmwareImage")
+    formset = FirmwareImageFormSet
     extra = 0
+
+    @property
+    def media(self):
+        """Select2 and the script that makes the types searchable."""
+        own = Media(js=["firmware-upgrader/js/build.js"])
+        return super().media + select2_media() + own
+
+    def get_queryset(self, request):
+        """Returns the images with what their names are made of."""
+        return super().get_queryset(request).select_related("build__category")
+
+    def has_change_permission(self, request, obj=None):
+        """Images of a build that exists cannot be changed by anybody."""
+        return not obj
 
 
 @admin.register(load_model("Build"))
-class BuildAdmin(MultitenantAdminMixin, TimeReadonlyAdminMixin, admin.ModelAdmin):
+class BuildAdmin(MassUpgradeMixin, RunningUpgradesGuardMixin, BaseAdmin):
     """Builds of the organizations somebody manages."""
 
-    list_display = ["__str__", "category", "created", "modified"]
-    list_select_related = ["category"]
+    list_display = [
+        "__str__",
+        "organization",
+        "category",
+        "created",
+        "modified",
+        "images",
+        "devices",
+    ]
+    list_filter = [CategoryOrganizationFilter, CategoryFilter]
+    list_select_related = ["category", "category__organization"]
     search_fields = ["category__name", "version", "os"]
     ordering = ["-created", "-version"]
     inlines = [FirmwareImageInline]
+    actions = ["upgrade_selected"]
+    autocomplete_fields = ["category"]
     multitenant_parent = "category"
-    multitenant_shared_relations = ["category"]
+    change_form_template = "admin/firmware_upgrader/change_form.html"
+    running_upgrades_lookup = "image__build__in"
+
+    @admin.display(description=_("organization"))
+    def organization(self, obj):
+        """Returns the organization of the build's category."""
+        return obj.category.organization
+
+    @admin.display(description=_("images"))
+    def images(self, obj):
+        """Returns how many images the build has; known in the list only."""
+        return getattr(obj, "number_of_images", self.get_empty_value_display())
+
+    @admin.display(description=_("devices"))
+    def devices(self, obj):
+        """Returns how many devices run the build; known in the list only."""
+        return getattr(obj, "number_of_devices", self.get_empty_value_display())
+
+    def get_changelist(self, request, **kwargs):
+        """Returns the list that counts images and devices."""
+        return BuildChangeList
+
+    def get_form(self, request, obj=None, **kwargs):
+        """Offers categories of managed organizations, shared ones to superusers."""
+        form = super().get_form(request, obj, **kwargs)
+        field = form.base_fields.get("category")
+        if field is not None and not request.user.is_superuser:
+            managed = request.user.organizations_managed
+            field.queryset = field.queryset.filter(organization__in=managed)
+        return form
+
+    def change_view(self, request, object_id, extra_context=None, **kwargs):
+        """Shows a build with the button that launches a mass upgrade."""
+        options = self.opts
+        extra_context = {
+            **(extra_context or {}),
+            "upgrade_url": f"{options.app_label}_{options.model_name}_changelist",
+            "django_locale": django_locale(),
+        }
+        return super().change_view(
+            request, object_id, extra_context=extra_context, **kwargs
+        )

@@ -1,17 +1,20 @@
 """Categories in the admin."""
 
 from django.contrib import admin
-from openwisp_users.multitenancy import MultitenantAdminMixin
-from openwisp_utils.admin import TimeReadonlyAdminMixin
+from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ..swapper import load_model
+from .deletion import RunningUpgradesGuardMixin
+from .mixins import BaseVersionAdmin
 
 
 @admin.register(load_model("Category"))
-class CategoryAdmin(MultitenantAdminMixin, TimeReadonlyAdminMixin, admin.ModelAdmin):
+class CategoryAdmin(RunningUpgradesGuardMixin, BaseVersionAdmin):
     """Categories of the organizations somebody manages."""
 
     list_display = ["name", "organization", "created", "modified"]
-    list_filter = ["created"]
+    list_filter = [MultitenantOrgFilter]
+    list_select_related = ["organization"]
     search_fields = ["name"]
     ordering = ["-name", "-created"]
+    running_upgrades_lookup = "image__build__category__in"

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
+from .. import rules
 from .. import settings as app_settings
 
 ImageMap = OrderedDict[str, dict[str, Any]]
@@ -37,10 +38,16 @@ def as_boards(boards: str | Iterable[str]) -> tuple[str, ...]:
 def read_custom(
     images: Iterable[tuple[str, dict[str, Any]]] | None,
 ) -> ImageMap:
-    """Returns the image types of OPENWISP_CUSTOM_OPENWRT_IMAGES by name."""
+    """Returns the image types of OPENWISP_CUSTOM_OPENWRT_IMAGES by name.
+
+    What cannot be read is left out, the system checks tell what is wrong with it.
+    """
+    if isinstance(images, str) or not isinstance(images, Iterable):
+        return OrderedDict()
     return OrderedDict(
-        (name, {**entry, "boards": as_boards(entry["boards"])})
-        for name, entry in images or ()
+        (entry[0], {**entry[1], "boards": as_boards(entry[1]["boards"])})
+        for entry in images
+        if not any(rules.custom_images([entry]))
     )
 
 

@@ -6,7 +6,9 @@ from django.conf import settings
 from private_storage.storage.files import PrivateFileSystemStorage
 
 # read from Django, not from our settings module, which imports this one
-BASE_URL = getattr(settings, "OPENWISP_FIRMWARE_API_BASEURL", "/")
+_given = getattr(settings, "OPENWISP_FIRMWARE_API_BASEURL", "/")
+# the system checks tell of anything else
+BASE_URL = _given if isinstance(_given, str) else "/"
 
 # the location comes from PRIVATE_STORAGE_ROOT; passing it would end up in migrations
 file_system_private_storage = PrivateFileSystemStorage(

@@ -50,6 +50,7 @@ class Device:
     :param require_metadata: refuse images without metadata
     :param boot_time: seconds from the end of the flash to the first answer
     :param link_rate: bytes per second an upload gets, None = no limit
+    :param link_delay: seconds each command waits for its way there and back
     :param link_down_time: seconds a link stays dead in link_down_in_upload
     :param era: ``19.07``, ``21.02`` or ``25.12``; which options sysupgrade knows
         and the shape of its last message (openwrt.md 4.6), or ``backfire``
@@ -80,6 +81,7 @@ class Device:
     boot_id_readable: bool = True
     boot_time: float = 2.0
     link_rate: int | None = None
+    link_delay: float = 0.0
     link_down_time: float = 30.0
     era: str = "21.02"
     answer: str = "exit10"

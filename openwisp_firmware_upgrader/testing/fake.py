@@ -102,7 +102,7 @@ class FakeDevice:
     def disconnect(self) -> None:
         """Close the session, if one is open."""
         if self._session:
-            self.device.record.logout()
+            self.device.record.logout(self._session)
         self._session = 0
 
     def exec_command(

@@ -6,9 +6,12 @@ data that `to_dict` and `DeviceReport.of` turn both ways.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 
@@ -59,27 +62,41 @@ class FlashRecord:
 
 
 @dataclass
+class SessionRecord:
+    """An authenticated connection: Unix times, ``ended`` None while it is open."""
+
+    began: float
+    ended: float | None = None
+
+
+@dataclass
 class Record:
     """All that was done to one device since it was made or reset."""
 
     commands: list[CommandRecord] = field(default_factory=list)
     uploads: list[UploadRecord] = field(default_factory=list)
     flashes: list[FlashRecord] = field(default_factory=list)
+    spans: list[SessionRecord] = field(default_factory=list)
     connects: int = 0
-    logins: int = 0
     sessions: int = 0
     max_sessions: int = 0
 
     def login(self) -> int:
         """Note an authenticated connection and return its number, from 1."""
-        self.logins += 1
+        self.spans.append(SessionRecord(time.time()))
         self.sessions += 1
         self.max_sessions = max(self.max_sessions, self.sessions)
         return self.logins
 
-    def logout(self) -> None:
-        """Note the end of an authenticated connection."""
+    def logout(self, number: int) -> None:
+        """Note the end of the authenticated connection ``number``."""
+        self.spans[number - 1].ended = time.time()
         self.sessions -= 1
+
+    @property
+    def logins(self) -> int:
+        """How many authenticated connections there were."""
+        return len(self.spans)
 
     def command(self, text: str, session: int, boot_id: str) -> CommandRecord:
         """Note a command that arrived."""
@@ -121,6 +138,7 @@ class DeviceReport:
     commands: tuple[CommandRecord, ...] = ()
     uploads: tuple[UploadRecord, ...] = ()
     flashes: tuple[FlashRecord, ...] = ()
+    spans: tuple[SessionRecord, ...] = ()
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> DeviceReport:
@@ -131,6 +149,7 @@ class DeviceReport:
                 "commands": tuple(CommandRecord(**c) for c in data["commands"]),
                 "uploads": tuple(UploadRecord(**u) for u in data["uploads"]),
                 "flashes": tuple(FlashRecord(**f) for f in data["flashes"]),
+                "spans": tuple(SessionRecord(**s) for s in data["spans"]),
             }
         )
 
@@ -188,6 +207,21 @@ class Ledger:
     def max_sessions(self) -> int:
         """The most authenticated connections one device had at once."""
         return max((device.max_sessions for device in self.devices), default=0)
+
+    def peak_sessions(self, uuids: Iterable[object] | None = None) -> int:
+        """Return the most authenticated connections that were open at once.
+
+        ``uuids`` counts only those of some devices, None those of all.
+        """
+        chosen = None if uuids is None else {str(uuid) for uuid in uuids}
+        moves = []
+        for device in self.devices:
+            if chosen is None or device.uuid in chosen:
+                for span in device.spans:
+                    moves.append((span.began, 1))
+                    moves.append((span.ended or math.inf, -1))
+        # of two moves at the same time the end counts first
+        return max(accumulate(step for _at, step in sorted(moves)), default=0)
 
     @property
     def releases(self) -> Counter[str]:

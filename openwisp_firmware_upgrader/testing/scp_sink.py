@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .blobs import Blob, BlobWriter
 from .device import Device
-from .filesystem import NO_SPACE, FileError, in_tmp
+from .filesystem import NO_SPACE, FileError, in_tmp, normalize
 from .records import UploadRecord
 
 OK = b"\0"
@@ -30,6 +30,15 @@ class _Incoming:
     writer: BlobWriter = field(default_factory=BlobWriter)
     received: int = 0
     error: str | None = None
+
+    def was_completed_by_another(self, found: Blob) -> bool:
+        """Whether the file at the path holds all of it, from a later upload.
+
+        Both wrote into one file at the same places, so what the unfinished one
+        wrote is in it. Uploads of the same size count as those of one image.
+        """
+        mine = self.writer.size
+        return mine < self.record.declared == found.size
 
 
 class ScpSink:
@@ -142,7 +151,8 @@ class ScpSink:
     def _store(self, file: _Incoming) -> None:
         blob = file.writer.blob()
         # a file that was removed meanwhile is written to, but nobody sees it
-        if self._device.files.is_file(file.path):
+        found = self._device.files.files.get(normalize(file.path))
+        if found is not None and not file.was_completed_by_another(found):
             with contextlib.suppress(FileError):
                 # another upload may have taken the rest of /tmp meanwhile
                 self._device.files.write(file.path, blob)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unittest
 from pathlib import Path
 from unittest import mock
 
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openwisp_controller.connection.tests.utils import CreateConnectionsMixin
 from openwisp_users.tests.utils import TestMultitenantAdminMixin
@@ -18,11 +21,20 @@ from .. import settings as app_settings
 from ..hardware import FIRMWARE_IMAGE_MAP
 from ..swapper import load_model
 from ..testing import make_image
+from . import browser
+
+try:
+    from openwisp_utils.tests import SeleniumTestMixin as BaseSeleniumTestMixin
+except ImportError:  # an extra that only tests in a browser need
+    BaseSeleniumTestMixin = object
 
 Device = load_any_model("config", "Device")
 DeviceGroup = load_any_model("config", "DeviceGroup")
 Credentials = load_any_model("connection", "Credentials")
 DeviceConnection = load_any_model("connection", "DeviceConnection")
+
+# seconds a browser may take until a page shows what it should
+PATIENCE = 30
 
 FAKE_IMAGES = {"fake-img.bin": 0, "fake-img2.bin": 69}
 
@@ -222,33 +234,49 @@ class TestUpgraderMixin(CreateConnectionsMixin):
 class FirmwareDownloadPermissionTestMixin(TestMultitenantAdminMixin):
     """Who may download an image; subclasses say from where.
 
-    ``expected_queries`` holds the number of queries by case, None for uncounted.
+    ``self.image`` is the image. ``expected_queries`` holds the largest number of
+    queries by case, None for uncounted.
     """
 
-    expected_queries = {}
+    expected_queries = {
+        "unauthenticated": None,
+        "no_permissions": None,
+        "authenticated_no_permission": None,
+        "different_org": None,
+        "staff_no_permissions": None,
+        "staff_different_org": None,
+        "staff_with_permission": None,
+        "operator_same_org": None,
+        "superuser": None,
+    }
 
     def get_download_url(self):
         """Returns the URL of the download under test."""
         raise NotImplementedError
 
-    def _assert_download(self, case, status):
-        queries = self.expected_queries.get(case)
-        if queries is None:
-            response = self.client.get(self.get_download_url())
-        else:
-            with self.assertNumQueries(queries):
-                response = self.client.get(self.get_download_url())
-        self.assertEqual(response.status_code, status, case)
-        # a file stays open until its response was read to the end
-        if response.streaming:
-            list(response.streaming_content)
-
-    def _login_as(self, user):
+    def _get_download_client(self, user):
+        """Returns a client that asks as a user."""
         self.client.force_login(user)
+        return self.client
 
-    def _staff(self, name, organization=None, permission=False):
+    def _assert_download(self, case, status, user=None):
+        client = self.client if user is None else self._get_download_client(user)
+        with CaptureQueriesContext(connection) as queries:
+            response = client.get(self.get_download_url())
+            # a file stays open until its response was read to the end
+            content = response.getvalue()
+        self.assertEqual(response.status_code, status, case)
+        if status == 200:
+            with self.image.file.open() as file:
+                self.assertEqual(content, file.read())
+        allowed = self.expected_queries.get(case)
+        if allowed is not None:
+            self.assertLessEqual(len(queries), allowed, queries.captured_queries)
+        return response
+
+    def _download_user(self, name, organization=None, permission=False, **kwargs):
         user = self._create_user(
-            username=name, email=f"{name}@example.org", is_staff=True
+            username=name, email=f"{name}@example.org", **{"is_staff": True, **kwargs}
         )
         if organization is not None:
             self._create_org_user(user=user, organization=organization, is_admin=True)
@@ -260,35 +288,92 @@ class FirmwareDownloadPermissionTestMixin(TestMultitenantAdminMixin):
                     codename=f"view_{options.model_name}",
                 )
             )
+        # memberships are cached, as they are for whoever has been here before
+        self.assertIsNotNone(user.organizations_dict)
         return user
 
-    def test_unauthenticated_user_cannot_download(self):
+    def test_download_anonymous(self):
         self._assert_download("unauthenticated", 401)
 
-    def test_superuser_can_download(self):
-        self._login_as(self._get_admin())
-        self._assert_download("superuser", 200)
+    def test_download_user_without_permissions(self):
+        user = self._download_user("nothing", is_staff=False)
+        self._assert_download("no_permissions", 403, user)
 
-    def test_staff_with_permission_can_download(self):
-        self._login_as(self._staff("with", self._get_org(), permission=True))
-        self._assert_download("staff_with_permission", 200)
+    def test_download_member_without_permission(self):
+        user = self._download_user("plain", is_staff=False)
+        self._create_org_user(user=user, organization=self._get_org(), is_admin=False)
+        self.assertIsNotNone(user.organizations_dict)
+        self._assert_download("authenticated_no_permission", 403, user)
 
-    def test_staff_without_permission_cannot_download(self):
-        self._login_as(self._staff("without", self._get_org()))
-        self._assert_download("staff_no_permissions", 403)
+    def test_download_user_of_another_organization(self):
+        self._create_org(name="different", slug="different")
+        user = self._download_user("different", is_staff=False)
+        self._assert_download("different_org", 403, user)
 
-    def test_staff_of_another_organization_cannot_download(self):
+    def test_download_staff_without_permission(self):
+        self._assert_download("staff_no_permissions", 403, self._download_user("staff"))
+
+    def test_download_staff_of_another_organization(self):
         other = self._create_org(name="other", slug="other")
-        self._login_as(self._staff("foreign", other, permission=True))
-        self._assert_download("staff_different_org", 403)
+        user = self._download_user("foreign", other)
+        self._assert_download("staff_different_org", 403, user)
 
-    def test_user_without_any_permission_cannot_download(self):
-        self._login_as(self._create_user(username="plain", email="p@example.org"))
-        self._assert_download("authenticated_no_permission", 403)
+    def test_download_operator_without_organization(self):
+        user = self._create_operator()
+        self._assert_download("staff_with_permission", 403, user)
+
+    def test_download_operator(self):
+        user = self._create_operator([self._get_org()])
+        self._assert_download("operator_same_org", 200, user)
+
+    def test_download_superuser(self):
+        self._assert_download("superuser", 200, self._get_admin())
+
+    def test_download_operator_of_another_organization(self):
+        other = self._create_org(name="other", slug="other")
+        user = self._create_operator([other])
+        self._assert_download("operator_other_org", 403, user)
 
 
-class SeleniumTestMixin:
-    """What tests in a real browser share."""
+class SeleniumTestMixin(BaseSeleniumTestMixin):
+    """What tests in a real browser share: headless Chromium, no second chances."""
+
+    browser = "chrome"
+    retry_max = 0
+
+    @classmethod
+    def setUpClass(cls):
+        if reason := browser.why_not():
+            raise unittest.SkipTest(reason)
+        super().setUpClass()
+
+    @classmethod
+    def get_chrome_webdriver(cls):
+        return browser.start()
+
+    def wait_for(self, method, by, value, timeout=2, driver=None):
+        """Waits longer than its base does: a busy machine is no failure."""
+        return super().wait_for(method, by, value, max(timeout, PATIENCE), driver)
+
+    def login(self, username=None, password=None, driver=None):
+        """Logs in and waits until that is done.
+
+        Its base may still see the form, and the next page asked for would then
+        interrupt the login.
+        """
+        super().login(username, password, driver)
+        self.wait_until(
+            lambda window: "/admin/login/" not in window.current_url,
+            timeout=PATIENCE,
+            driver=driver,
+        )
+        self._wait_until_page_ready(driver=driver)
+
+    def _wait_until_page_ready(
+        self, html_container="#main-content", timeout=5, driver=None
+    ):
+        patience = max(timeout, PATIENCE)
+        super()._wait_until_page_ready(html_container, patience, driver)
 
     def _assert_no_js_errors(self, ignore_websockets=False):
         found = [

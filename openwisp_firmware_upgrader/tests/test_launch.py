@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from unittest import mock
 
 from django.core.exceptions import ValidationError
@@ -11,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from swapper import load_model as load_any_model
 
-from .. import tasks, wakeups
+from .. import leases, tasks, wakeups
+from .. import settings as app_settings
 from ..actions import launch_batch, resume_operations
 from ..swapper import load_model
 from .base import TestUpgraderMixin
@@ -232,6 +234,89 @@ class TestLaunch(FleetMixin, TransactionTestCase):
             batch = launch_batch.create_batch(build, False)
         batch.refresh_from_db()
         self.assertIsNotNone(batch.next_run_at)
+
+    def _due_in(self, rows):
+        due = rows.values_list("next_run_at", flat=True).get()
+        return (due - timezone.now()).total_seconds()
+
+    def test_launch_whose_worker_died_at_once_goes_on_after_a_lease(self):
+        batch = launch_batch.create_batch(self._many(2)[0], False)
+        rows = type(batch).objects.filter(pk=batch.pk)
+        died = mock.patch.object(
+            launch_batch, "insert_operations", side_effect=KeyboardInterrupt
+        )
+        with died, self.assertRaises(KeyboardInterrupt):
+            batch.upgrade(firmwareless=False)
+        self.assertLessEqual(self._due_in(rows), leases.lease_seconds())
+
+    def test_clock_of_the_worker_does_not_decide_when_operations_are_due(self):
+        batch = launch_batch.create_batch(self._many(1)[0], False)
+        tomorrow = timezone.now() + timedelta(days=1)
+        with mock.patch("django.utils.timezone.now", return_value=tomorrow):
+            batch.upgrade(firmwareless=False)
+        rows = batch.upgradeoperation_set
+        stamp = leases.STAMP.total_seconds()
+        self.assertLessEqual(self._due_in(rows), stamp + 1)
+
+    def test_launch_the_broker_lost_is_due_once_its_queue_is_empty(self):
+        batch = launch_batch.create_batch(self._many(1)[0], False)
+        rows = type(batch).objects.filter(pk=batch.pk)
+        future = timezone.now() + timedelta(minutes=4)
+        ago = timezone.now() - timedelta(seconds=3 * leases.tick_seconds())
+        for empty, created, due in (
+            (False, ago, False),
+            (True, timezone.now(), False),
+            (True, ago, True),
+        ):
+            with self.subTest(empty=empty, due=due):
+                rows.update(next_run_at=future, created=created)
+                with mock.patch.object(wakeups, "queue_is_empty", return_value=empty):
+                    resume_operations._void_lost_stamps()
+                self.assertEqual(self._due_in(rows) <= 0, due)
+
+    def test_launch_begun_by_a_worker_that_died_is_due_again(self):
+        """Seed 33292: the wake-up of the scan was lost as well."""
+        batch = launch_batch.create_batch(self._many(1)[0], False)
+        rows = type(batch).objects.filter(pk=batch.pk)
+        for seconds, due in ((leases.lease_seconds() - 1, False), (235, True)):
+            rows.update(status="in-progress", next_run_at=later_by(seconds))
+            with (
+                self.subTest(seconds=seconds),
+                mock.patch.object(wakeups, "queue_is_empty", return_value=True),
+            ):
+                resume_operations._void_lost_stamps()
+                self.assertEqual(self._due_in(rows) <= 0, due)
+
+    def test_wake_ups_the_broker_lost_are_repeated(self):
+        batch = launch_batch.create_batch(self._many(1)[0], False)
+        batch.upgrade(firmwareless=False)
+        rows = batch.upgradeoperation_set.all()
+        new = rows.values("phase", "runs", "modified", "lease_expires_at").get()
+        ago = later_by(-60)
+        often = {"retry_backoff": 1, "retry_backoff_max": 60}
+        rare = {"retry_backoff": 1, "retry_backoff_max": 600}
+        for case, lost, options, fields in (
+            ("new", True, rare, {}),
+            ("left by a worker", True, rare, {"runs": 2, "phase": "upload"}),
+            ("due again", True, often, {"runs": 1, "modified": ago}),
+            ("waits for its attempt", False, rare, {"runs": 1, "modified": ago}),
+            ("busy", False, rare, {"phase": "upload", "next_run_at": later_by(3)}),
+            ("held", False, rare, {"lease_expires_at": later_by(60)}),
+            ("rebooting", False, rare, {"runs": 1, "phase": "reboot"}),
+        ):
+            rows.update(**{**new, "next_run_at": later_by(235), **fields})
+            with (
+                self.subTest(case),
+                mock.patch.object(app_settings, "RETRY_OPTIONS", options),
+                mock.patch.object(wakeups, "queue_is_empty", return_value=True),
+            ):
+                resume_operations._void_lost_stamps()
+                self.assertEqual(self._due_in(rows) <= 0, lost)
+
+
+def later_by(seconds):
+    """Returns a time in the future."""
+    return timezone.now() + timedelta(seconds=seconds)
 
 
 def die_after(calls, real):

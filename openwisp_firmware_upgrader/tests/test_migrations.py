@@ -22,6 +22,7 @@ from .base import TestUpgraderMixin
 
 SQUASH = "0001_squashed_0017_published_1_3_1"
 ENGINE = "0018_engine"
+TIMES = "0019_log_times"
 
 
 @skipIf(
@@ -32,7 +33,7 @@ class TestMigrations(TestUpgraderMixin, TransactionTestCase):
     def tearDown(self):
         self._record_as_published()
         MigrationRecorder(connection).record_applied(LABEL, SQUASH)
-        self._migrate(ENGINE)
+        self._migrate(TIMES)
         super().tearDown()
 
     def _migrate(self, name):
@@ -60,8 +61,8 @@ class TestMigrations(TestUpgraderMixin, TransactionTestCase):
         self._migrate(SQUASH)
         self._forget()
         self._record_as_published()
-        self.assertEqual(self._pending(), [ENGINE])
-        self._migrate(ENGINE)
+        self.assertEqual(self._pending(), [ENGINE, TIMES])
+        self._migrate(TIMES)
         self.assertEqual(self._pending(), [])
 
     def test_database_older_than_1_3_1_is_refused_in_words(self):
@@ -109,7 +110,7 @@ class TestMigrations(TestUpgraderMixin, TransactionTestCase):
     def test_rows_that_1_3_1_left_in_progress_get_their_ends(self):
         self._prepare()
         keys, batch = self._old_rows(self._migrate(SQUASH))
-        self._migrate(ENGINE)
+        self._migrate(TIMES)
         rows = load_model("UpgradeOperation").objects
         now = timezone.now()
         finished = rows.get(pk=keys["finished"])
@@ -135,7 +136,7 @@ class TestMigrations(TestUpgraderMixin, TransactionTestCase):
         self.assertEqual(before, self._contents(self._migrate(SQUASH)))
         self._migrate(ENGINE)
         middle = self._contents(self._migrate(SQUASH))
-        self._migrate(ENGINE)
+        self._migrate(TIMES)
         after = self._contents(self._migrate(SQUASH))
         self.assertEqual(middle, after)
         changed = [row for row in before if row not in middle]

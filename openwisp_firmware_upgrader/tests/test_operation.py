@@ -6,11 +6,15 @@ from unittest import mock
 
 from django.core.exceptions import ValidationError
 from django.test import TransactionTestCase
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from .. import journal, keeper, leases
+from ..exceptions import RecoverableFailure
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..testing import EXPECTED
+from ..upgraders.openwrt import OpenWrt
 from .devices import FakeDeviceMixin, reached
 
 # those need a network, or a clock
@@ -70,15 +74,26 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
     def test_recoverable_failure_is_left_to_the_next_attempt(self):
         device, image = self._environment()
         operation = self._operation(device, image)
-        with reached(self._fake(device, reachable=False)):
-            from ..exceptions import RecoverableFailure
-
-            with self.assertRaises(RecoverableFailure):
-                operation.upgrade(recoverable=True)
+        fake = self._fake(device, reachable=False)
+        with reached(fake), self.assertRaises(RecoverableFailure):
+            operation.upgrade(recoverable=True)
         operation.refresh_from_db()
         self.assertEqual((operation.status, operation.phase), ("in-progress", "queued"))
         self.assertEqual(operation.attempts, 1)
         self.assertIsNotNone(operation.next_run_at)
+
+    def test_broker_or_cache_that_is_down_is_no_fault_of_the_device(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        for attempts, kind in enumerate((BrokerError, RedisError), start=1):
+            down = mock.patch.object(OpenWrt, "connect", side_effect=kind("down"))
+            with self.subTest(kind=kind), reached(self._fake(device)), down:
+                with self.assertRaises(RecoverableFailure):
+                    operation.upgrade(recoverable=True)
+                operation.refresh_from_db()
+                self.assertEqual(operation.status, "in-progress")
+                self.assertEqual(operation.attempts, attempts)
+                self.assertIn("failure: down.", operation.log)
 
     def test_second_operation_of_a_device_is_aborted_and_names_the_first(self):
         device, image = self._environment()
@@ -159,6 +174,52 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
         operation.refresh_from_db()
         self.assertNotIn("\x00", operation.log)
         self.assertLess(len(operation.log), 20_000)
+
+    def test_noted_facts_are_stored_with_the_next_write_whatever_it_is(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
+        run = leases.claim(operation.pk, seconds=60)
+        with keeper.hold(operation, run, limit=60, lease=60, watched=False):
+            with self.assertNumQueries(0):
+                journal.note(operation, {"boot_id": "abc"})
+            self.assertEqual(rows.get().evidence, {})
+            journal.record(operation, progress=20)
+            self.assertEqual(rows.get().evidence, {"boot_id": "abc"})
+            journal.note(operation, {"overlay": True})
+            evidence = {"flash_sent_at": "now"}
+            journal.record(operation, phase=Phase.FLASH, evidence=evidence)
+            known = {"boot_id": "abc", "overlay": True, "flash_sent_at": "now"}
+            self.assertEqual(rows.get().evidence, known)
+            journal.note(operation, {"flash_answer": 0})
+            journal.finish(operation, "failed")
+        self.assertEqual(rows.get().evidence, {**known, "flash_answer": 0})
+
+    def test_evidence_is_committed_before_the_device_is_told_to_flash(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
+        fake, seen = self._fake(device), []
+        before = fake.device.boot_id
+        hook = "flash_received_not_answered"
+        fake.at(hook, lambda: seen.append(rows.values("phase", "evidence").get()))
+        with reached(fake):
+            operation.upgrade(recoverable=False)
+        (row,) = seen
+        self.assertEqual(row["phase"], Phase.FLASH)
+        self.assertEqual(row["evidence"]["boot_id"], before)
+        self.assertTrue(row["evidence"]["flash_sent_at"])
+        self.assertTrue(row["evidence"]["remote_path"])
+
+    def test_log_of_a_megabyte_takes_nothing_but_the_end(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
+        rows.update(log="100% 'x'\n" * 120_000)
+        operation.log_line("too late")
+        self.assertFalse(rows.get().log.endswith("too late"))
+        journal.finish(operation, "failed", lines=["the end, 100%"])
+        self.assertTrue(rows.get().log.endswith("x'\n\nthe end, 100%"))
 
     def test_progress_must_be_a_percentage(self):
         device, image = self._environment()

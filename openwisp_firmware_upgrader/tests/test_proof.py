@@ -74,6 +74,25 @@ class TestProof(SimpleTestCase):
         self._assert(SUCCESS, before(boot_id=None), after(boot_id=None))
         self._assert(WAIT, before(boot_id=None), after(boot_id=None, release=OLD))
 
+    def test_nothing_known_of_before(self):
+        unknown = {"boot_id": None, "release": NONE}
+        self._assert(SUCCESS, before(**unknown), after())
+        for typed in (True, False):
+            was = before(**unknown, typed=typed)
+            self._assert(WAIT, was, after(release=OLD))
+        self._assert(WAIT, before(**unknown, expected=NONE), after())
+
+    def test_device_that_never_tells_more_than_its_uuid(self):
+        silent = {"boot_id": None, "release": NONE}
+        self._assert(WAIT, before(**silent), after(**silent))
+        was = before(**silent, handed_off=True)
+        self._assert(SUCCESS, was, after(**silent))
+        self._assert(WAIT, was, after(**silent, uuid="another"))
+        # one that could tell before and cannot now may be the old boot
+        for known in ({"boot_id": "a"}, {"release": OLD}):
+            was = before(**{**silent, **known}, handed_off=True)
+            self._assert(WAIT, was, after(**silent))
+
     def test_another_device(self):
         self._assert(WAIT, before(), after(uuid="another"))
         self._assert(WAIT, before(), after(uuid=""))

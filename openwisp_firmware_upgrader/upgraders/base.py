@@ -59,8 +59,10 @@ class StepRunner:
         Raises what the first failing step raised, after tidying up.
         """
         try:
+            reached = None
             for step in self.steps:
-                self._run_step(step, values)
+                reached = self._run_step(step, values, reached)
+            self._record_move(None, reached)
         except Exception as error:
             raised = self._reason(error)
             self._leave(raised)
@@ -68,14 +70,20 @@ class StepRunner:
                 raise
             raise raised from error
 
-    def _run_step(self, step: Step, values: dict[str, Any]) -> None:
+    def _run_step(
+        self, step: Step, values: dict[str, Any], reached: int | None
+    ) -> int | None:
         if step.cancellable:
             self._check_cancellation()
-        if step.phase is not None and step.phase != self.upgrade_operation.phase:
-            journal.record(self.upgrade_operation, phase=step.phase)
+        self._record_move(step.phase, reached)
         getattr(self, step.method)(*(values[name] for name in step.takes))
-        if step.reaches is not None:
-            journal.record(self.upgrade_operation, progress=step.reaches)
+        return step.reaches
+
+    def _record_move(self, phase: str | None, reached: int | None) -> None:
+        # what one step reached and the phase of the next are one write
+        phase = None if phase == self.upgrade_operation.phase else phase
+        if phase is not None or reached is not None:
+            journal.record(self.upgrade_operation, phase=phase, progress=reached)
 
     def _reason(self, error: Exception) -> Exception:
         held = self.upgrade_operation.hold

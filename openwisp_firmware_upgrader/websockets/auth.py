@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from swapper import load_model as load_any_model
 
 from ..swapper import load_model
@@ -46,7 +47,11 @@ def may_listen(user: Any, model: Any, organization_of: Any, pk: Any) -> bool:
         return True
     if not user.is_staff or not _has_permission(user, model):
         return False
-    organization = organization_of(pk)
+    try:
+        organization = organization_of(pk)
+    except (ValidationError, ValueError):
+        # what is no primary key belongs to nobody
+        return False
     # shared objects are for superusers
     return organization is not None and bool(user.is_manager(str(organization)))
 

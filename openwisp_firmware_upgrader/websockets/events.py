@@ -8,8 +8,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from ..log_text import REASON_LINES
+from ..log_times import parsed
+from ..statuses import OperationStatus, Phase
+
 # a longer log is sent as its tail, clients that want all of it ask the REST API
 LOG_LIMIT = 16 * 1024
+# no database counts further than this times a page
+LAST_PAGE = 1_000_000
 
 
 def stamped(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,9 +55,61 @@ def operation_data(operation: Any, *, whole: bool = False) -> dict[str, Any]:
     return data
 
 
-def operation_update(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the event that an operation has changed."""
-    return {"type": "operation_update", "operation": dict(data)}
+def operation_update(data: Mapping[str, Any], operation: Any = None) -> dict[str, Any]:
+    """Returns the event that an operation has changed.
+
+    Arguments:
+        data: the operation as the REST API shows it.
+        operation: the operation itself, whose phase is told beside it then.
+    """
+    event: dict[str, Any] = {"type": "operation_update", "operation": dict(data)}
+    return event if operation is None else {**event, **beside(operation)}
+
+
+def beside(operation: Any) -> dict[str, Any]:
+    """Returns what is told beside an operation, which is as the REST API shows it."""
+    return {
+        "phase": str(operation.phase),
+        "next_run_in": next_run_in(operation),
+    }
+
+
+def times_beside(operation: Any) -> dict[str, Any]:
+    """Returns when lines of the log were stored, told to whoever asks for it.
+
+    Pairs of the line's place, in characters, and seconds since 1970. Beside them
+    ``reason_lines``: how many lines at the end of the log tell why it has ended.
+    """
+    pairs = parsed(operation.log_times).items()
+    number = (operation.evidence or {}).get(REASON_LINES, 1)
+    return {"log_times": [list(pair) for pair in pairs], "reason_lines": number}
+
+
+def asks_for_times(content: Mapping[str, Any]) -> bool:
+    """Tells whether a client asks for the times of the log, too."""
+    return content.get("log_times") is True
+
+
+def next_run_in(operation: Any) -> int | None:
+    """Returns the seconds until the next step that is waited for, or None.
+
+    What is queued for the first time has a due time too, but only as a safety net.
+    """
+    if operation.phase != Phase.REBOOT and not operation.attempts:
+        return None
+    return seconds_until(operation.next_run_at)
+
+
+def seconds_until(moment: Any) -> int | None:
+    """Returns the seconds until a moment; None without one or when it is over.
+
+    A value of the database that was not read back, such as ``Now() + 5 s``, is
+    none that could be told.
+    """
+    if not isinstance(moment, datetime):
+        return None
+    left = (moment - timezone.now()).total_seconds()
+    return round(left) if left > 0 else None
 
 
 def error(message: str) -> dict[str, Any]:
@@ -91,18 +149,70 @@ def operation_progress(
 
 def device_info(operation: Any) -> dict[str, Any]:
     """Returns what a row of the batch page shows beside the status."""
+    # neither changes while a worker sends dozens of events of one operation
+    known = operation.__dict__.get("_live_device_info")
+    if known is None:
+        known = operation.__dict__["_live_device_info"] = {
+            "device_id": operation.device_id,
+            "device_name": operation.device.name,
+            "image_name": str(operation.image) if operation.image_id else None,
+        }
+    return known
+
+
+def batch_numbers(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns how far the operations of a batch are, as pages show it.
+
+    Arguments:
+        counts: as ``count_operations`` returns them.
+    """
     return {
-        "device_id": operation.device_id,
-        "device_name": operation.device.name,
-        "image_name": str(operation.image) if operation.image_id else None,
+        "progress": counts["progress"],
+        "counts": {
+            str(OperationStatus.IN_PROGRESS): counts["in_progress"],
+            str(OperationStatus.SUCCESS): counts["successful"],
+            str(OperationStatus.FAILED): counts["failed"],
+            str(OperationStatus.CANCELLED): counts["cancelled"],
+            str(OperationStatus.ABORTED): counts["aborted"],
+        },
     }
 
 
-def batch_status(status: str, completed: int, total: int) -> dict[str, Any]:
-    """Returns the event that a batch has moved."""
+def batch_status(
+    status: str, completed: int, total: int, counts: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Returns the event that a batch has moved.
+
+    Arguments:
+        status: of the batch.
+        completed: number of operations that have ended.
+        total: number of all its operations.
+        counts: as ``count_operations`` returns them, told too when given.
+    """
     return {
+        **(batch_numbers(counts) if counts else {}),
         "type": "batch_status",
         "status": str(status),
         "completed": completed,
         "total": total,
     }
+
+
+def operation_told(data: Any) -> str | None:
+    """Returns the primary key of the operation that an event is about."""
+    is_update = isinstance(data, Mapping) and data.get("type") == "operation_update"
+    operation = data.get("operation") if is_update else None
+    pk = operation.get("id") if isinstance(operation, Mapping) else None
+    return str(pk) if pk else None
+
+
+def status_told(data: Any) -> str:
+    """Returns the status of the socket's object that a message tells, if it does."""
+    if not isinstance(data, Mapping):
+        return ""
+    told = {
+        "operation_update": data.get("operation"),
+        "batch_state": data.get("batch_status"),
+        "batch_status": data,
+    }.get(str(data.get("type")))
+    return str(told.get("status", "")) if isinstance(told, Mapping) else ""

@@ -10,9 +10,11 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+# the package: what may be replaced there is looked up at each use
+from .. import websockets as seams
 from ..actions.settle_batch import settle_batch
 from ..statuses import FINISHED
-from . import events, groups, pace, transport
+from . import events, groups, pace
 
 BATCH_STATUS_EVERY = 1.0
 
@@ -34,10 +36,11 @@ class Publisher:
             return
         message = {"type": kind, "data": data}
         deliver = partial(self.channel_layer.group_send, group, message)
+        run = seams._run_coroutine_safely  # noqa: SLF001 others replace it
         if self.waits:
-            transport.run_coroutine_safely(deliver)
+            run(deliver)
         else:
-            transport.start(deliver)
+            run(deliver, waits=False)
 
 
 class UpgradeProgressPublisher(Publisher):
@@ -73,6 +76,8 @@ class UpgradeProgressPublisher(Publisher):
         """Receiver: tells about an operation that was saved, once committed."""
         if kwargs.get("raw") or (created and not instance.batch_id):
             return
+        if not kwargs.get("live", True):
+            return
         by_engine = bool(kwargs.get("by_engine"))
         transaction.on_commit(
             partial(operation_saved, instance, by_engine), robust=True
@@ -105,15 +110,21 @@ class BatchUpgradeProgressPublisher(Publisher):
             )
         )
 
-    def publish_batch_status(self, status: str, completed: int, total: int) -> None:
-        """Sends how many operations have ended."""
-        self.publish_progress(events.batch_status(status, completed, total))
+    def publish_batch_status(
+        self,
+        status: str,
+        completed: int,
+        total: int,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Sends how many operations have ended, see ``events``."""
+        self.publish_progress(events.batch_status(status, completed, total, counts))
 
     def update_batch_status(self, batch: Any) -> None:
         """Stores what the operations of a batch amount to, and sends it."""
         status, counts = settle_batch(batch)
         self.publish_batch_status(
-            status, counts["completed"], counts["total_operations"]
+            status, counts["completed"], counts["total_operations"], counts
         )
 
     @classmethod
@@ -130,7 +141,8 @@ def publish_operation(operation: Any, waits: bool = True) -> None:
     publisher = UpgradeProgressPublisher(operation.device_id, operation.pk, waits)
     if publisher.channel_layer is None:
         return
-    publisher.publish_operation_update(events.operation_data(operation))
+    data = events.operation_data(operation)
+    publisher.publish_progress(events.operation_update(data, operation))
     if operation.batch_id:
         BatchUpgradeProgressPublisher(
             operation.batch_id, waits

@@ -2,54 +2,170 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from ..actions.settle_batch import count_operations
-from ..statuses import OperationStatus
+from ..log_times import HEAVY
+from ..statuses import BATCH_FINISHED, FINISHED, OperationStatus
 from ..swapper import load_model
 from . import events
+from .following import PROTOCOL
 
 # operations of a device that its page shows
 RECENT = 5
+# rows of a batch that a page may ask for by their keys
+ROWS = 200
+# where an operation keeps what is told beside it
+BESIDE = "_beside"
 
 
-def operation_state(pk: Any) -> list[dict[str, Any]]:
-    """Returns one message about an operation, none when it is gone."""
+def operation_state(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
+    """Returns one message about an operation, none when it is gone.
+
+    Arguments:
+        pk: primary key of the operation.
+        times: whether it tells when the lines of the log were stored.
+    """
     operation = load_model("UpgradeOperation").objects.filter(pk=pk).first()
     if operation is None:
         return []
     data = events.operation_data(operation, whole=True)
-    return [events.stamped(events.operation_update(data))]
+    update = events.operation_update(data, operation)
+    told = events.times_beside(operation) if times else {}
+    return [events.stamped({**update, **told})]
 
 
-def batch_state(pk: Any) -> list[dict[str, Any]]:
-    """Returns one message about a batch and all its operations."""
+def batch_status(pk: Any) -> dict[str, Any] | None:
+    """Returns status and numbers of a batch, None when it is gone."""
     batch = load_model("BatchUpgradeOperation").objects.filter(pk=pk).first()
     if batch is None:
-        return []
+        return None
     counts = count_operations(batch)
-    rows = batch.upgradeoperation_set.all()
+    return {
+        "status": str(batch.status),
+        "completed": counts["completed"],
+        "total": counts["total_operations"],
+        **events.batch_numbers(counts),
+    }
+
+
+def batch_state(
+    pk: Any, request: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Returns one message about a batch and its operations.
+
+    Arguments:
+        pk: primary key of the batch.
+        request: what was asked; a list ``operations`` of primary keys leaves all
+            other operations out, and long logs are cut, as a page shows only some
+            of thousands.
+    """
+    status = batch_status(pk)
+    if status is None:
+        return []
+    rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
+    wanted = _wanted(request)
+    if wanted is not None:
+        rows = rows.filter(pk__in=wanted)
+    found = list(rows)
+    whole = wanted is None
     return [
         {
             "type": "batch_state",
-            "batch_status": {
-                "status": str(batch.status),
-                "completed": counts["completed"],
-                "total": counts["total_operations"],
-            },
-            "operations": [events.operation_data(row, whole=True) for row in rows],
+            "batch_status": status,
+            "operations": [events.operation_data(row, whole=whole) for row in found],
+            "phases": {str(row.pk): str(row.phase) for row in found},
         }
     ]
 
 
-def device_state(pk: Any) -> list[dict[str, Any]]:
-    """Returns a message for each of a device's last operations, newest first."""
+def _wanted(request: Mapping[str, Any] | None) -> list[UUID] | None:
+    keys = (request or {}).get("operations")
+    if not isinstance(keys, list) or len(keys) > ROWS:
+        return None
+    try:
+        return [UUID(key) for key in keys]
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def device_operations(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
+    """Returns a device's last operations, the last one to change first.
+
+    Arguments:
+        pk: primary key of the device.
+        times: whether they tell when the lines of the logs were stored.
+    """
+    found = []
+    for operation in recent_operations(pk):
+        data = events.operation_data(operation, whole=True)
+        del data["created"]
+        told = events.times_beside(operation) if times else {}
+        data[BESIDE] = {**events.beside(operation), **told}
+        found.append(data)
+    return found
+
+
+def recent_operations(pk: Any) -> Any:
+    """Returns the operations that the page of a device shows."""
     rows = load_model("UpgradeOperation").objects.filter(
         device_id=pk, status__in=OperationStatus.values
     )
-    found = []
-    for operation in rows.order_by("-modified")[:RECENT]:
-        data = events.operation_data(operation, whole=True)
-        del data["created"]
-        found.append(events.stamped(events.operation_update(data)))
-    return found
+    return rows.order_by("-modified")[:RECENT]
+
+
+def batch_page(pk: Any, number: int, size: int) -> list[dict[str, Any]]:
+    """Returns one message about a batch and a page of its operations, without logs.
+
+    Arguments:
+        pk: primary key of the batch.
+        number: the page, from 1; one beyond the last is empty.
+        size: operations a page.
+    """
+    status = batch_status(pk)
+    if status is None:
+        return []
+    rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
+    rows = rows.select_related("device").defer(*HEAVY).order_by("created", "pk")
+    start = (number - 1) * size
+    message = {
+        "type": "batch_state",
+        "protocol": PROTOCOL,
+        "batch_status": status,
+        "operations": [_of_page(row) for row in rows[start : start + size]],
+        "page": number,
+        "page_size": size,
+        "pages": max(1, -(-status["total"] // size)),
+    }
+    return [events.stamped(message)]
+
+
+def _of_page(operation: Any) -> dict[str, Any]:
+    image = operation.image_id
+    return {
+        "id": str(operation.pk),
+        "device": str(operation.device_id),
+        "device_name": operation.device.name,
+        "image": str(image) if image else None,
+        "status": operation.status,
+        "progress": operation.progress,
+        "modified": events.local_time(operation.modified),
+        "created": events.local_time(operation.created),
+    }
+
+
+def ended_operation(pk: Any, told: str) -> list[dict[str, Any]]:
+    """Returns the state of an operation that ended and whose end was not told."""
+    rows = load_model("UpgradeOperation").objects.filter(pk=pk, status__in=FINISHED)
+    return operation_state(pk) if rows.exclude(status=told).exists() else []
+
+
+def ended_batch(pk: Any, told: str) -> list[dict[str, Any]]:
+    """Returns how a batch ended, when that was not told."""
+    rows = load_model("BatchUpgradeOperation").objects
+    if not rows.filter(pk=pk, status__in=BATCH_FINISHED).exclude(status=told).exists():
+        return []
+    status = batch_status(pk)
+    return [events.stamped({**status, "type": "batch_status"})] if status else []

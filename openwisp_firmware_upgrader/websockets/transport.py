@@ -104,7 +104,7 @@ def _forget_parent() -> None:
 os.register_at_fork(after_in_child=_forget_parent)
 
 
-def run_coroutine_safely(coro: Any) -> None:
+def run_coroutine_safely(coro: Any, waits: bool = True) -> None:
     """Runs a send; its failure is logged and never raised.
 
     It is over when this returns, except inside of a running loop, where it goes
@@ -112,9 +112,10 @@ def run_coroutine_safely(coro: Any) -> None:
 
     Arguments:
         coro: a coroutine or a function that returns one.
+        waits: False leaves it to the publisher's thread.
     """
     done = start(coro if callable(coro) else lambda: coro)
-    if done is not None:
+    if waits and done is not None:
         done.wait(2 * LIMIT)
 
 

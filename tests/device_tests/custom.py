@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from openwisp_firmware_upgrader.upgraders.openwrt import OpenWrt
+from openwisp_firmware_upgrader.upgraders.openwisp import OpenWisp1, OpenWrt
 
 
 class Blocking:
@@ -46,3 +46,11 @@ class Documented(OpenWrt):
     def get_upgrade_command(self, path):
         """Adds to the command of the parent."""
         return f"true; {super().get_upgrade_command(path)}"
+
+
+class QuickOpenWisp1(OpenWisp1):
+    """Waits for simulated devices no longer than they take."""
+
+    RECONNECT_DELAY = 3
+    RECONNECT_RETRY_DELAY = 1
+    RECONNECT_MAX_RETRIES = 8

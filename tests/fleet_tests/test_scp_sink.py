@@ -38,3 +38,13 @@ def test_half_of_a_file_stays_when_the_client_leaves():
     receive(device).close()
     assert device.files.tmp_files == {PATH: 5000}
     assert not device.record.uploads[0].complete
+
+
+def test_what_is_left_of_an_upload_takes_nothing_from_a_later_one():
+    """Chaos seed 91031: a worker that was stopped let go of its half later."""
+    device = Device()
+    left = receive(device)
+    later = receive(device)
+    later.feed(HALF + b"\0")
+    left.close()
+    assert device.files.tmp_files == {PATH: 10000}

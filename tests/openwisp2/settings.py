@@ -13,13 +13,20 @@ Everything that differs between them comes from the environment:
 ``REDIS_URL``                  ``redis://host:port`` or ``unix:///path``: real
                                broker, cache and channel layer, tests included
 ``PRIVATE_STORAGE_ROOT``       folder of the firmware images
+``FIRMWARE_S3_ENDPOINT``       URL of a service that speaks S3: images are kept in
+                               its bucket ``firmware``
+``FIRMWARE_STORAGE_SERVER``    PRIVATE_STORAGE_SERVER, such as ``nginx``
 ``FIRMWARE_OPENWRT_SETTINGS``  JSON of OPENWISP_FIRMWARE_UPGRADER_OPENWRT_SETTINGS
 ``FIRMWARE_LEASE``             JSON of OPENWISP_FIRMWARE_UPGRADER_LEASE
+``FIRMWARE_CONCURRENCY``       JSON of OPENWISP_FIRMWARE_UPGRADER_CONCURRENCY
+``FIRMWARE_UPLOAD_RATE``       JSON of OPENWISP_FIRMWARE_UPGRADER_UPLOAD_RATE
 ``FIRMWARE_RETRY_OPTIONS``     JSON of OPENWISP_FIRMWARE_UPGRADER_RETRY_OPTIONS
+``FIRMWARE_API``               JSON of OPENWISP_FIRMWARE_UPGRADER_API
 ``FIRMWARE_TASK_TIMEOUT``      OPENWISP_FIRMWARE_UPGRADER_TASK_TIMEOUT in seconds
 ``FIRMWARE_UPGRADERS_MAP``     JSON of OPENWISP_FIRMWARE_UPGRADERS_MAP
 ``FIRMWARE_SSH_SETTINGS``      JSON such as ``{"COMMAND_TIMEOUT": 5}`` for the
                                controller's ``OPENWISP_SSH_*`` settings
+``FIRMWARE_LANGUAGE``          language of the site, ``en-gb`` by default
 ``FIRMWARE_LOG_LEVEL``         level of our own logger
 =============================  ==================================================
 """
@@ -63,6 +70,10 @@ if os.environ.get("FIRMWARE_DB", "spatialite") == "postgres":
         }
     }
 else:
+    SQLITE_TEST_NAME = os.environ.get("FIRMWARE_SQLITE_TEST_NAME")
+    # The live server of tests in a browser is forked from them: with a write-ahead
+    # log it stops seeing their writes once they close a connection.
+    JOURNAL = "DELETE" if SQLITE_TEST_NAME else "WAL"
     DATABASES = {
         "default": {
             "ENGINE": "openwisp_utils.db.backends.spatialite",
@@ -72,9 +83,11 @@ else:
             # Several processes write: readers must not block the one writer.
             "OPTIONS": {
                 "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                "init_command": (
+                    f"PRAGMA journal_mode={JOURNAL}; PRAGMA synchronous=NORMAL;"
+                ),
             },
-            "TEST": {"NAME": os.environ.get("FIRMWARE_SQLITE_TEST_NAME")},
+            "TEST": {"NAME": SQLITE_TEST_NAME},
         }
     }
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
@@ -170,9 +183,15 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "OPTIONS": {
             "loaders": [
-                "django.template.loaders.filesystem.Loader",
-                "django.template.loaders.app_directories.Loader",
-                "openwisp_utils.loaders.DependencyLoader",
+                (
+                    # without it every page parses its templates anew
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                        "openwisp_utils.loaders.DependencyLoader",
+                    ],
+                )
             ],
             "context_processors": [
                 "django.template.context_processors.debug",
@@ -200,12 +219,26 @@ PRIVATE_STORAGE_ROOT = os.environ.get(
     "PRIVATE_STORAGE_ROOT", str(WORK_DIR / ("private_test" if TESTING else "private"))
 )
 Path(PRIVATE_STORAGE_ROOT).mkdir(parents=True, exist_ok=True)
+PRIVATE_STORAGE_SERVER = os.environ.get("FIRMWARE_STORAGE_SERVER", "django")
+PRIVATE_STORAGE_INTERNAL_URL = "/private-x-accel-redirect/"
+if os.environ.get("FIRMWARE_S3_ENDPOINT"):
+    OPENWISP_FIRMWARE_PRIVATE_STORAGE_INSTANCE = "openwisp2.storages.s3_storage"
+    AWS_PRIVATE_STORAGE_BUCKET_NAME = "firmware"
+    AWS_PRIVATE_S3_ENDPOINT_URL = os.environ["FIRMWARE_S3_ENDPOINT"]
+    AWS_PRIVATE_S3_REGION_NAME = "eu-south-1"
+    AWS_PRIVATE_S3_ACCESS_KEY_ID = AWS_PRIVATE_S3_SECRET_ACCESS_KEY = "test"
+    PRIVATE_STORAGE_S3_REVERSE_PROXY = True
+    AWS_S3_MAX_MEMORY_SIZE = 1024 * 1024
+    AWS_S3_USE_THREADS = False
 
 # Language and time
 
-LANGUAGE_CODE = "en-gb"
+LANGUAGE_CODE = os.environ.get("FIRMWARE_LANGUAGE", "en-gb")
 TIME_ZONE = "Europe/Rome"
 USE_I18N = True
+if SAMPLE_APP:
+    # our app is extended, not installed: its catalogues are named
+    LOCALE_PATHS = [BASE_DIR / "openwisp_firmware_upgrader" / "locale"]
 USE_TZ = True
 
 # Redis: broker, cache and channel layer
@@ -220,6 +253,8 @@ def redis_url(database):
     return f"{REDIS_URL.rstrip('/')}/{database}"
 
 
+# Celery closes the database connection after every task otherwise
+CELERY_DB_REUSE_MAX = 500
 if REDIS_URL:
     if REDIS_URL.startswith("unix://"):
         socket = REDIS_URL.removeprefix("unix://")
@@ -235,7 +270,9 @@ if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [{"address": redis_url(2)}]},
+            # channels_redis waits 5 s for a message, a client that waits no longer
+            # (the default of redis 8) ends sockets on which nothing happens
+            "CONFIG": {"hosts": [{"address": redis_url(2), "socket_timeout": 20}]},
         }
     }
 else:
@@ -284,7 +321,10 @@ from_environment(
     "FIRMWARE_OPENWRT_SETTINGS", "OPENWISP_FIRMWARE_UPGRADER_OPENWRT_SETTINGS"
 )
 from_environment("FIRMWARE_LEASE", "OPENWISP_FIRMWARE_UPGRADER_LEASE")
+from_environment("FIRMWARE_CONCURRENCY", "OPENWISP_FIRMWARE_UPGRADER_CONCURRENCY")
+from_environment("FIRMWARE_UPLOAD_RATE", "OPENWISP_FIRMWARE_UPGRADER_UPLOAD_RATE")
 from_environment("FIRMWARE_RETRY_OPTIONS", "OPENWISP_FIRMWARE_UPGRADER_RETRY_OPTIONS")
+from_environment("FIRMWARE_API", "OPENWISP_FIRMWARE_UPGRADER_API")
 from_environment("FIRMWARE_TASK_TIMEOUT", "OPENWISP_FIRMWARE_UPGRADER_TASK_TIMEOUT")
 from_environment("FIRMWARE_UPGRADERS_MAP", "OPENWISP_FIRMWARE_UPGRADERS_MAP")
 for name, seconds in json.loads(os.environ.get("FIRMWARE_SSH_SETTINGS", "{}")).items():

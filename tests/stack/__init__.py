@@ -7,6 +7,7 @@ ends with whoever started it.
 from .processes import Process, find_program
 from .project import Project, Worker
 from .servers import PostgreSQL, Redis, SqliteFile
+from .web import Web
 
 __all__ = [
     "PostgreSQL",
@@ -14,6 +15,7 @@ __all__ = [
     "Project",
     "Redis",
     "SqliteFile",
+    "Web",
     "Worker",
     "find_program",
 ]

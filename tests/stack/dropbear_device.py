@@ -28,6 +28,11 @@ MemFree:          180000 kB
 MemAvailable:     200000 kB
 """
 
+# the second one is whom OpenSSH's sshd becomes before anybody has logged in
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+sshd:x:100:65534::/run/sshd:/bin/false
+"""
+
 UCI = """#!/bin/sh
 [ "$*" = "get openwisp.http.uuid" ] && exec cat /etc/uuid
 echo "uci: Entry not found" >&2
@@ -73,6 +78,9 @@ class DropbearDevice:
         next_release: after it.
     """
 
+    #: the SSH server, taken from the machine
+    server = "dropbear"
+
     def __init__(self, device_uuid, port: int, release: str, next_release: str) -> None:
         self.port = port
         self.next_release = next_release
@@ -93,10 +101,10 @@ class DropbearDevice:
             device = os.makedev(major, minor)
             os.mknod(self.root / "dev" / name, 0o20666, device)
         self._install_busybox()
-        for name in ("scp", "dropbear"):
+        for name in ("scp", self.server):
             self._copy(find_program(name, "/usr/sbin", "/usr/bin"))
         files = {
-            "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
+            "etc/passwd": PASSWD,
             "etc/group": "root:x:0:\n",
             "etc/shells": "/bin/sh\n",
             "etc/shadow": f"root:{self._hash()}:19000:0:99999:7:::\n",
@@ -114,6 +122,14 @@ class DropbearDevice:
             path.write_text(text)
             path.chmod(0o755)
         self._renew_boot_id()
+        self._set_up_server()
+
+    def _set_up_server(self) -> None:
+        """Writes what the server needs besides; dropbear needs nothing."""
+
+    def _server_command(self) -> list[str]:
+        command = ["/usr/sbin/dropbear", "-F", "-E", "-R"]
+        return [*command, "-p", f"127.0.0.1:{self.port}"]
 
     def _install_busybox(self) -> None:
         shutil.copy(find_program("busybox"), self.root / "bin/busybox")
@@ -142,9 +158,8 @@ class DropbearDevice:
         path.write_text(f"{uuid.uuid4()}\n")
 
     def _boot(self) -> None:
-        command = ["chroot", str(self.root), "/usr/sbin/dropbear", "-F", "-E", "-R"]
-        command += ["-p", f"127.0.0.1:{self.port}"]
-        self._process = Process(command, self.folder / "dropbear.log")
+        command = ["chroot", str(self.root), *self._server_command()]
+        self._process = Process(command, self.folder / "server.log")
 
     def _supervise(self) -> None:
         while not self._stopped.wait(0.1):
@@ -191,8 +206,8 @@ class DropbearDevice:
         return path.read_text().strip() if path.exists() else ""
 
     def log(self) -> str:
-        """What dropbear said."""
-        return (self.folder / "dropbear.log").read_text()
+        """What the server said."""
+        return (self.folder / "server.log").read_text()
 
     def stop(self) -> None:
         """Ends the device and removes its files."""

@@ -5,9 +5,10 @@ Import it only after ``django.setup()``.
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
 from openwisp_users.models import Organization
 from swapper import load_model as load_any_model
 
@@ -19,6 +20,7 @@ MODEL = "TP-Link TL-WDR4300 v1"
 STRATEGY = "openwisp_controller.connection.connectors.openwrt.ssh.OpenWrt"
 OLD, NEW = ("1.0", "r1"), ("2.0", "r2")
 IMAGE_SIZE = 256 * 1024
+CLOSED_PORT = 9
 
 
 def organization(name: str = "Demo"):
@@ -116,12 +118,54 @@ def register(owner, fleet, image, names=None):
     return found
 
 
+def register_unreachable(firmware, number: int) -> None:
+    """Inserts rows of devices that run the old image and that nobody can reach.
+
+    Nobody listens at their port: a connection to them fails at once.
+
+    Arguments:
+        firmware: the ``Firmware`` they run.
+        number: how many devices.
+    """
+    owner = firmware.category.organization
+    login = credentials(owner, CLOSED_PORT)
+    model = load_any_model("config", "Device")
+    devices = model.objects.bulk_create(
+        model(
+            id=uuid4(),
+            name=f"{owner.name}-{index}",
+            organization=owner,
+            mac_address="06:" + uuid4().bytes[:5].hex(":"),
+            model=MODEL,
+            key=uuid4().hex,
+            management_ip="127.0.0.1",
+        )
+        for index in range(number)
+    )
+    connection = load_any_model("connection", "DeviceConnection")
+    connection.objects.bulk_create(
+        connection(
+            device=each, credentials=login, update_strategy=STRATEGY, enabled=True
+        )
+        for each in devices
+    )
+    row = load_model("DeviceFirmware")
+    row.objects.bulk_create(
+        row(device=each, image=firmware.old, installed=True) for each in devices
+    )
+
+
 def pair(with_device, image):
     """Notes that a device runs an image, starting no upgrade."""
     model = load_model("DeviceFirmware")
     model.objects.filter(device=with_device).delete()
     row = model(device=with_device, image=image, installed=True)
-    row.save(upgrade=False)
+    try:
+        with transaction.atomic():
+            row.save(upgrade=False)
+    except IntegrityError:
+        # a worker has paired the new device meanwhile
+        return pair(with_device, image)
     return row
 
 

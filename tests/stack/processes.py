@@ -9,10 +9,15 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+# the kernel means the thread when it says parent: one that lives as long as we do
+_parent = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parent")
 
 
 def die_with_parent() -> None:
@@ -48,7 +53,8 @@ class Process:
         self.command = command
         self.log = log
         with log.open("ab") as output:
-            self._popen = subprocess.Popen(
+            self._popen = _parent.submit(
+                subprocess.Popen,
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -57,7 +63,7 @@ class Process:
                 cwd=cwd,
                 start_new_session=True,
                 preexec_fn=die_with_parent,
-            )
+            ).result()
 
     @property
     def pid(self) -> int:

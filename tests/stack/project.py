@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -105,9 +106,16 @@ class Project:
             raise RuntimeError(f"{arguments} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def worker(self, *options: str, pool: str = "threads", slots: int = 8, **env: str):
-        """Starts a Celery worker and waits until it is ready."""
-        worker = Worker(self, pool, slots, options, env)
+    def worker(
+        self,
+        *options: str,
+        pool: str = "threads",
+        slots: int = 8,
+        app: str = "openwisp2",
+        **env: str,
+    ):
+        """Starts a Celery worker of the module ``app`` and waits until it is ready."""
+        worker = Worker(self, app, pool, slots, options, env)
         self.workers.append(worker)
         return worker
 
@@ -131,10 +139,10 @@ class Worker:
 
     number = 0
 
-    def __init__(self, project: Project, pool: str, slots: int, options, env) -> None:
+    def __init__(self, project: Project, app: str, pool: str, slots: int, options, env):
         Worker.number += 1
         name = f"worker{Worker.number}"
-        command = [sys.executable, "-m", "celery", "-A", "openwisp2", "worker"]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker"]
         command += ["-P", pool, "-c", str(slots), "-n", f"{name}@%h", "-l", "INFO"]
         command += ["--without-gossip", "--without-mingle", *options]
         self.name = name
@@ -164,3 +172,9 @@ def wait_for(condition, what: str, seconds: float, every: float = 0.05):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds} s")
         time.sleep(every)
+
+
+def free_port() -> int:
+    """Returns a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -75,14 +75,15 @@ class PostgreSQL:
             "PGPASSWORD": "",
             "PGDATABASE": name,
         }
-        self._start()
+        self.data = str(self.folder / "data")
+        options = ["-D", self.data, "-U", self.user, "--auth=trust", "-E", "UTF8"]
+        self._run("initdb", *options, "--no-sync", "--locale=C.UTF-8")
+        self.start()
         self.create(name)
 
-    def _start(self) -> None:
-        data = str(self.folder / "data")
-        options = ["-D", data, "-U", self.user, "--auth=trust", "-E", "UTF8"]
-        self._run("initdb", *options, "--no-sync", "--locale=C.UTF-8")
-        command = [self.program("postgres"), "-D", data, "-k", str(self.folder)]
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        command = [self.program("postgres"), "-D", self.data, "-k", str(self.folder)]
         for option in (
             "listen_addresses=",
             "fsync=off",
@@ -132,11 +133,18 @@ class PostgreSQL:
         """Drops a database, whoever is connected to it."""
         self._run("dropdb", "--if-exists", "--force", name)
 
+    def halt(self, number: int = signal.SIGINT) -> None:
+        """Ends the server and keeps its files.
+
+        Arguments:
+            number: SIGINT does not wait for clients, SIGQUIT is like a crash.
+        """
+        self.process.kill(number)
+        self.process.stop()
+
     def stop(self) -> None:
         """Ends the server and removes its files."""
-        # SIGINT does not wait for clients
-        self.process.kill(signal.SIGINT)
-        self.process.stop()
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

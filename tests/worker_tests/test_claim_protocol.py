@@ -33,6 +33,7 @@ def experiment(project, seed: int, *options: str) -> dict:
 def check(found: dict) -> None:
     """Nobody is flashed twice, all ended, one accepted end each."""
     assert found["operations"] == 120
+    assert not [what for what in found["seen"] if "error" in what], found
     assert found["left"] == 0, found
     assert found["flashed twice"] == 0, found
     assert found["ends"] == [1], found

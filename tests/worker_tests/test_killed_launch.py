@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from stack.project import wait_for
 
 pytestmark = pytest.mark.usefixtures("project")
 DEVICES = 2000
-# nobody listens there: what is launched early fails quickly and is tried again
-CLOSED_PORT = 9
 
 
 @pytest.fixture
 def fleet_of_rows(project):
     """Rows of many devices that nobody can reach."""
     from stack import inventory
-    from swapper import load_model as load_any_model
-
-    from openwisp_firmware_upgrader.swapper import load_model
 
     firmware = inventory.Firmware(inventory.organization("Launch"), name="launch")
-    owner = firmware.category.organization
-    login = inventory.credentials(owner, CLOSED_PORT)
-    model = load_any_model("config", "Device")
-    devices = model.objects.bulk_create(
-        model(
-            id=uuid.uuid4(),
-            name=f"launch-{number}",
-            organization=owner,
-            mac_address="06:00:00:" + bytes.fromhex(f"{number:06x}").hex(":"),
-            model=inventory.MODEL,
-            key=uuid.uuid4().hex,
-            management_ip="127.0.0.1",
-        )
-        for number in range(DEVICES)
-    )
-    connection = load_any_model("connection", "DeviceConnection")
-    connection.objects.bulk_create(
-        connection(
-            device=device,
-            credentials=login,
-            update_strategy=inventory.STRATEGY,
-            enabled=True,
-        )
-        for device in devices
-    )
-    row = load_model("DeviceFirmware")
-    row.objects.bulk_create(
-        row(device=device, image=firmware.old, installed=True) for device in devices
-    )
+    inventory.register_unreachable(firmware, DEVICES)
     return firmware
 
 

@@ -60,9 +60,11 @@ def test_two_hundred_reboots_hold_nothing(project):
     with FleetProcess(
         devices=WAITING + 1, boot_time=1, release=release_of(*inventory.OLD)
     ) as fleet:
+        # a worker pairs new devices by itself: registered first, all are paired
+        devices = inventory.register(owner, fleet, firmware.old)
         worker = project.worker(slots=SLOTS)
         # imports and first connections are behind it before anything is counted
-        devices = inventory.register(owner, fleet, firmware.old)
+        wait_for(lambda: active_tasks(project) == [], "a worker at rest", 60)
         baseline = threads_of(worker.process.pid)
         ids = [device.pk for device in devices[:WAITING]]
         rows = []

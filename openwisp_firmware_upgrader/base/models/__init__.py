@@ -1,4 +1,9 @@
-"""The abstract models; import them from here, the modules inside may move."""
+"""The abstract models; import them from here, the modules inside may move.
+
+``logger`` may be replaced here: the models look it up when they need it.
+"""
+
+import logging
 
 from .batch import AbstractBatchUpgradeOperation
 from .build import AbstractBuild
@@ -7,6 +12,8 @@ from .device_firmware import AbstractDeviceFirmware
 from .image import AbstractFirmwareImage, get_build_directory
 from .operation import PROGRESS_MAX, PROGRESS_MIN, AbstractUpgradeOperation
 from .options import UpgradeOptionsMixin
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "PROGRESS_MAX",
@@ -19,4 +26,5 @@ __all__ = [
     "AbstractUpgradeOperation",
     "UpgradeOptionsMixin",
     "get_build_directory",
+    "logger",
 ]

@@ -21,6 +21,10 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
     image = models.ForeignKey(get_model_name("FirmwareImage"), on_delete=models.CASCADE)
     installed = models.BooleanField(default=False)
 
+    # the user who asks for the next upgrade, and the operation that was started
+    requested_by = None
+    started_operation = None
+
     class Meta:
         abstract = True
         verbose_name = _("Device Firmware")
@@ -28,6 +32,21 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._remember_image()
+
+    def __str__(self):
+        # lists of these rows, as on deletion pages, must not cost queries each
+        if self._is_named():
+            return f"{self.device}: {self.image}"
+        device = self.device if _is_loaded(self, "device") else self.device_id
+        return _("firmware of %(device)s") % {"device": device}
+
+    def _is_named(self):
+        row = self
+        for name in ("image", "build", "category"):
+            if not _is_loaded(row, name):
+                return False
+            row = getattr(row, name)
+        return _is_loaded(self, "device")
 
     def _remember_image(self):
         deferred = "image_id" in self.get_deferred_fields()
@@ -130,3 +149,10 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
     def get_image_queryset_for_device(cls, device, device_firmware=None):
         """Returns the images a device may be upgraded to, newest first."""
         return selectors.images_for_device(device, device_firmware)
+
+
+def _is_loaded(row, name):
+    field = row._meta.get_field(name)  # noqa: SLF001 Django's name
+    if not field.is_cached(row):
+        return False
+    return getattr(row, name) is not None

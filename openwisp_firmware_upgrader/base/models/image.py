@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from private_storage.fields import PrivateFileField
@@ -12,10 +13,23 @@ from ...hardware import FIRMWARE_IMAGE_MAP, FIRMWARE_IMAGE_TYPE_CHOICES
 from ...images import sha256_and_size
 from ...swapper import get_model_name
 
+# of a stored name; with the folder of its build that is what the column holds, and
+# a file system takes it with the suffix that tells equal names apart
+NAME_BYTES = 218
+
 
 def get_build_directory(instance, filename):
     """Returns where the file of an image is stored: a folder per build."""
-    return f"{instance.build.pk}/{filename}"
+    return f"{instance.build.pk}/{_shortened(filename)}"
+
+
+def _shortened(name):
+    # columns count characters, file systems bytes
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending.encode()) > NAME_BYTES // 2:
+        stem, dot, ending = name, "", ""
+    room = NAME_BYTES - len(f"{dot}{ending}".encode())
+    return f"{stem.encode()[:room].decode(errors='ignore')}{dot}{ending}"
 
 
 class AbstractFirmwareImage(TimeStampedEditableModel):
@@ -68,7 +82,9 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
         """Finds the type out from the file name and refuses unknown types."""
         super().clean()
         if not self.type and self.file:
-            self.type = self.file.name.split("-", 1)[-1]
+            # a stored file has the folder of its build before its name
+            name = self.file.name.rsplit("/", 1)[-1]
+            self.type = name.split("-", 1)[-1]
         try:
             self.boards  # noqa: B018 looking it up is the check
         except KeyError as error:
@@ -90,7 +106,14 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
         """Saves the image; a new file gets its SHA-256 and size recorded."""
         if self.file and self._is_new_file():
             self._measure()
-        super().save(*args, **kwargs)
+        uploaded = not self.file._committed  # noqa: SLF001 no public name
+        try:
+            super().save(*args, **kwargs)
+        except Exception:
+            # storing the file comes first: no row will ever own it
+            if uploaded and self.file._committed:  # noqa: SLF001 no public name
+                self._remove_file(self.file.name)
+            raise
         self._measured_file = self.file.name
 
     def _is_new_file(self):
@@ -107,7 +130,8 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
 
     @classmethod
     def _remove_file(cls, file_path):
-        return delete_files.remove_file(cls.file.field.storage, file_path)
+        logger = import_string(f"{__package__}.logger")
+        return delete_files.remove_file(cls.file.field.storage, file_path, logger)
 
     @classmethod
     def build_pre_delete_handler(cls, sender, instance, **kwargs):

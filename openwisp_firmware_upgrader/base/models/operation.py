@@ -1,7 +1,5 @@
 """Upgrade operations: the upgrade of one device, from launch to proof."""
 
-from datetime import timedelta
-
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
@@ -12,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
-from ... import journal
+from ... import journal, leases
 from ...actions import cancel_operation, conclude_half, run_operation
 from ...actions.settle_batch import settle_batch
 from ...constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
@@ -23,9 +21,6 @@ from .options import UpgradeOptionsMixin
 
 PROGRESS_MIN = 0
 PROGRESS_MAX = 100
-
-# how long the first wake-up of a new operation may wait in the queue
-STAMP = timedelta(minutes=5)
 
 
 def local_time(moment):
@@ -42,6 +37,9 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     # set by the engine while a worker holds the operation
     hold = None
 
+    # the outcome, while the worker that ended the operation tells it
+    ended_by = None
+
     device = models.ForeignKey(
         get_any_model_name("config", "Device"), on_delete=models.CASCADE
     )
@@ -54,6 +52,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         default=OperationStatus.IN_PROGRESS.value,
     )
     log = models.TextField(blank=True)
+    log_times = models.TextField(blank=True, default="", editable=False)
     progress = models.PositiveSmallIntegerField(
         default=0, validators=[MaxValueValidator(PROGRESS_MAX)]
     )
@@ -144,7 +143,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         if not in_progress:
             self.phase = Phase.DONE.value
         elif self.next_run_at is None and self.lease_expires_at is None:
-            self.next_run_at = timezone.now() + STAMP
+            self.next_run_at = timezone.now() + leases.first_stamp()
 
     def log_line(self, line, save=True):
         """Appends a line to the log, see ``journal.log_line``."""

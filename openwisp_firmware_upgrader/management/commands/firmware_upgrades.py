@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ... import selectors
 from ...actions.fail_orphans import fail_orphans
 from ...actions.resume_operations import resume_operations
+from ...log_times import HEAVY
 
 SHOWN = 50
 
@@ -32,9 +33,17 @@ class Command(BaseCommand):
             action="store_true",
             help="fail every operation in progress that no worker holds",
         )
+        parser.add_argument(
+            "--metrics",
+            action="store_true",
+            help="print metrics for Prometheus instead (the extra prometheus)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints the operations in progress, then does what was asked for."""
+        if options["metrics"]:
+            self.stdout.write(_metrics(), ending="")
+            return
         for name, rows in selectors.operations_by_state().items():
             self._show(name, rows)
         if options["resume"]:
@@ -47,7 +56,7 @@ class Command(BaseCommand):
     def _show(self, name: str, rows: Any) -> None:
         number = rows.count()
         self.stdout.write(f"{name}: {number}")
-        for row in rows.select_related("device").defer("log")[:SHOWN]:
+        for row in rows.select_related("device").defer(*HEAVY)[:SHOWN]:
             self.stdout.write(f"  {self._line(row)}")
         if number > SHOWN:
             text = _("  … and %(number)s more")
@@ -69,3 +78,14 @@ class Command(BaseCommand):
             text = _("lease %(s)s s") if row.lease_expires_at else _("due in %(s)s s")
             parts.append(text % {"s": left})
         return "  ".join(parts)
+
+
+def _metrics() -> str:
+    try:
+        from ...metrics import as_text  # noqa: PLC0415 an extra need not be there
+    except ImportError as error:
+        text = _(
+            "%(module)s is missing: install openwisp-firmware-upgrader[prometheus]"
+        )
+        raise CommandError(text % {"module": error.name}) from error
+    return as_text()

@@ -215,6 +215,7 @@ class Actor:
             commands=tuple(record.commands),
             uploads=tuple(record.uploads),
             flashes=tuple(record.flashes),
+            spans=tuple(record.spans),
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

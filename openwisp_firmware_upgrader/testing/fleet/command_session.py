@@ -25,6 +25,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         self._command = ""
         self._task: asyncio.Task[None] | None = None
         self._sink: ScpSink | None = None
+        self._early = bytearray()
         self._passed_half = False
 
     def connection_made(self, chan: Any) -> None:
@@ -57,6 +58,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
             self._command, self._connection.number, device.boot_id
         )
         await self._connection.greet()
+        await asyncio.sleep(device.link_delay)
         target = scp_target(self._command)
         if target is not None:
             self._receive_file(target)
@@ -98,10 +100,14 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
     def _receive_file(self, target: str) -> None:
         self._sink = ScpSink(self._actor.device, target, self._connection.number)
         self._send_answers(self._sink)
+        if self._early:
+            self.data_received(bytes(self._early), None)
 
     def data_received(self, data: bytes, datatype: Any) -> None:
         """Hand the bytes of a file to the sink, as fast as the link allows."""
         if self._sink is None:
+            # a client need not wait until the sink says that it is ready
+            self._early += data
             return
         self._sink.feed(data)
         self._send_answers(self._sink)

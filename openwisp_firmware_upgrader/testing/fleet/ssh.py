@@ -150,7 +150,7 @@ class Connection(asyncssh.SSHServer):
         self.lost.set()
         self.actor.connections.discard(self)
         if self.number:
-            self.actor.device.record.logout()
+            self.actor.device.record.logout(self.number)
 
     def cut(self) -> None:
         """End the connection without a word."""

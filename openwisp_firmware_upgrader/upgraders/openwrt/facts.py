@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import uuid
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
+
+from ...exceptions import FirmwareUpgraderException
+from ..base import LINK_FAILURES
 from .part import Part
 from .proof import Release
+
+logger = logging.getLogger(__name__)
+
+# what says more than that a question was not understood
+TELLING = (
+    FirmwareUpgraderException,
+    SoftTimeLimitExceeded,
+    DatabaseError,
+    *LINK_FAILURES,
+)
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 BOARD = "ubus call system board"
@@ -66,8 +82,17 @@ class FactsMixin(Part):
     """Asks the device; every answer may be unknown."""
 
     def _ask(self, command: str) -> str:
-        output, code = self.exec_command(command, raise_unexpected_exit=False)
+        output, code = self._try(command)
         return str(output) if code == 0 else ""
+
+    def _try(self, command: str) -> tuple[Any, Any]:
+        try:
+            return self.exec_command(command, raise_unexpected_exit=False)
+        except TELLING:
+            raise
+        except Exception:  # noqa: BLE001 a question that fails is no answer
+            logger.info("The device does not understand %r", command, exc_info=True)
+            return "", None
 
     def _read_boot_id(self) -> str | None:
         return parse_boot_id(self._ask(BOOT_ID))
@@ -76,7 +101,7 @@ class FactsMixin(Part):
         return parse_release(self._ask(BOARD))
 
     def _has_overlay(self) -> bool | None:
-        _output, code = self.exec_command(OVERLAY, raise_unexpected_exit=False)
+        _output, code = self._try(OVERLAY)
         return {0: True, 1: False}.get(code)
 
     def exec_command(self, *args: Any, **kwargs: Any) -> tuple[str, int]:

@@ -113,7 +113,7 @@ class FlashMixin(Part):
         if answer.kind == handoff.UNDECIDED:
             text = _("The device's answer to the flash command is unclear: %(text)s")
             self.log(text % {"text": answer.text.strip()}, save=False)
-        journal.record(self.upgrade_operation, evidence=evidence)
+        journal.note(self.upgrade_operation, evidence)
         text = _(
             "SSH connection closed, will wait %(delay)s seconds for the device to "
             "reboot before it is verified."

@@ -62,6 +62,19 @@ class IdentityMixin(FactsMixin):
             "typed": typed,
             "overlay": self._has_overlay(),
         }
+        journal.note(self.upgrade_operation, evidence)
+
+    def _note_expected(self) -> None:
+        """Notes what the image installs, where the first half did not.
+
+        So it is with operations that an earlier version left in progress.
+        """
+        image = self.upgrade_operation.image
+        if image is None:
+            return
+        self._measure(image.file)
+        expected, typed = self._expected_release()
+        evidence = {"expected": vars(expected), "typed": typed}
         journal.record(self.upgrade_operation, evidence=evidence)
 
     def _expected_release(self) -> tuple[Release, bool]:
@@ -96,7 +109,8 @@ class IdentityMixin(FactsMixin):
         path = self.CHECKSUM_FILE
         _output, code = self.exec_command(f"test -f {path}", exit_codes=[0, 1])
         if code != 0:
-            self.log(_("Image checksum file not found, proceeding with the upload."))
+            text = _("Image checksum file not found, proceeding with the upload.")
+            self.log(text, save=False)
             return checksum
         self.log(_("Image checksum file found."), save=False)
         output, _code = self.exec_command(f"cat {path}")
@@ -122,8 +136,8 @@ class IdentityMixin(FactsMixin):
         return False
 
     def connect(self) -> Any:
-        """Opens the connection; returns whether it is open."""
-        return self.connection.connect()
+        """Opens the connection unless it is open; returns whether it is."""
+        return ssh.is_open(self.connection) or self.connection.connect()
 
     def log(self, value: Any, save: bool = True) -> None:
         """Appends a line to the log of the operation."""

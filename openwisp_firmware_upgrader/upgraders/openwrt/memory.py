@@ -91,9 +91,8 @@ class MemoryMixin(Part):
         return int(output.split()[1]) * KIB
 
     def _get_free_tmp(self) -> int | None:
-        command = f"df -k {self.REMOTE_UPLOAD_DIR}"
-        output, code = self.exec_command(command, raise_unexpected_exit=False)
-        available = parse_available_kib(output) if code == 0 else None
+        output = self._ask(f"df -k {self.REMOTE_UPLOAD_DIR}")
+        available = parse_available_kib(output)
         return None if available is None else available * KIB
 
     def _get_mib(self, value: int) -> float:

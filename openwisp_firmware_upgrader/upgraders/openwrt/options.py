@@ -16,6 +16,9 @@ def _flag(title: Any, **more: Any) -> dict[str, Any]:
     return {"type": "boolean", "format": "checkbox", "title": title, **more}
 
 
+# what makes no sense beside discarding the configuration
+EXCLUDED_BY_N = ("o", "c")
+
 SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-04/schema#",
     "type": "object",
@@ -29,10 +32,9 @@ SCHEMA: dict[str, Any] = {
         F=_flag(_("Flash image even if image checks fail, this is dangerous! (-F)")),
     ),
     "additionalProperties": False,
+    # for pages, which explain at once what cannot go together
+    "x-excludes": {"n": list(EXCLUDED_BY_N)},
 }
-
-# what makes no sense beside discarding the configuration
-EXCLUDED_BY_N = ("o", "c")
 
 
 class OptionsMixin(Part):

@@ -23,5 +23,6 @@ class Part:
     check_memory: Any
     _ask: Any
     _measure: Any
+    _note_expected: Any
     _read_boot_id: Any
     _read_release: Any

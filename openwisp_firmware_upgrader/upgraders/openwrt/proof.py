@@ -47,6 +47,8 @@ class Before:
         typed: whether ``expected`` is only what somebody typed into the build.
         uuid: the device's id.
         wipes: whether the configuration was discarded (option n).
+        handed_off: whether the device's answer to the flash was understood as
+            "it goes on".
     """
 
     boot_id: str | None
@@ -55,6 +57,7 @@ class Before:
     typed: bool
     uuid: str
     wipes: bool = False
+    handed_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Verdict(NamedTuple):
 
     kind: str
     text: str
+    # the release it had before the flash was found again
+    unchanged: bool = False
 
 
 def judge(before: Before, after: After) -> Verdict:
@@ -121,7 +126,14 @@ def _judge_release(before: Before, after: After, *, certain: bool) -> Verdict:
     if found.is_same(before.release):
         text = _("The device came back with the old firmware (%(found)s).")
         # without a boot id it may simply not have rebooted yet
-        return Verdict(FAILED if certain else WAIT, text % values)
+        kind = FAILED if certain else WAIT
+        return Verdict(kind, text % values, unchanged=True)
+    if not certain and not before.release:
+        text = _(
+            "The device runs %(found)s, not %(expected)s, and it is not known whether "
+            "it has rebooted since the flash."
+        )
+        return Verdict(WAIT, text % values)
     if before.typed:
         text = _(
             "Warning: the device runs %(found)s, but the OS identifier typed into "
@@ -159,6 +171,12 @@ def _judge_incomparable(before: Before, after: After, *, certain: bool) -> Verdi
     if changed and not after.release.is_same(before.release):
         text = _("The boot id cannot be read; the release changed to %(found)s.")
         return Verdict(SUCCESS, text % {"found": after.release})
+    if before.handed_off and not (before.boot_id or before.release or after.release):
+        text = _(
+            "The device tells neither boot id nor release: it took the image, went "
+            "away and answers again with its own UUID, more cannot be known."
+        )
+        return Verdict(SUCCESS, text)
     return Verdict(
         WAIT,
         _("Neither boot id nor release can be compared: the upgrade is not proven."),

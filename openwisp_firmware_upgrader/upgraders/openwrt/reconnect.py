@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from ...exceptions import DeviceNotReachableYet, UpgradeFailed
+from ...exceptions import DeviceNotReachableYet, FirmwareNotChanged, UpgradeFailed
 from ...statuses import UpgradeProgress
-from . import proof, ssh
+from . import handoff, proof, ssh
 from .facts import UUID, parse_uuid
 from .part import Part
 from .proof import Release
@@ -37,14 +37,18 @@ class ReconnectMixin(Part):
         ssh.bound(self.connection.connector_instance)
         verdict = proof.judge(self._before(), self._after())
         if verdict.kind == proof.WAIT:
-            raise DeviceNotReachableYet(verdict.text, final=UpgradeFailed(verdict.text))
+            raise DeviceNotReachableYet(verdict.text, final=_failure(verdict))
         if verdict.kind == proof.FAILED:
-            raise UpgradeFailed(verdict.text)
+            raise _failure(verdict)
         self.log(verdict.text, save=False)
-        self._write_checksum(self.upgrade_operation.image.checksum)
+        image = self.upgrade_operation.image
+        self._write_checksum("" if image is None else image.checksum)
 
     def _before(self) -> proof.Before:
+        if "expected" not in self.upgrade_operation.evidence:
+            self._note_expected()
         evidence = self.upgrade_operation.evidence
+        answer = evidence.get("flash_answer") or {}
         return proof.Before(
             boot_id=evidence.get("boot_id"),
             release=Release(**evidence.get("release", {})),
@@ -52,6 +56,7 @@ class ReconnectMixin(Part):
             typed=bool(evidence.get("typed")),
             uuid=parse_uuid(str(self.upgrade_operation.device_id)),
             wipes=self._discards_configuration(),
+            handed_off=answer.get("kind") == handoff.HANDED_OFF,
         )
 
     def _discards_configuration(self) -> bool:
@@ -66,11 +71,14 @@ class ReconnectMixin(Part):
         )
 
     def _write_checksum(self, checksum: str) -> None:
-        self.log(_("Connected! Writing checksum to the device."), save=False)
         self.upgrade_operation.update_progress(UpgradeProgress.RECONNECTED)
-        folder = self.CHECKSUM_FILE.rsplit("/", 1)[0]
-        self.exec_command(f"mkdir -p {folder}")
-        self.exec_command(f"echo {checksum} > {self.CHECKSUM_FILE}")
+        if checksum:
+            self.log(_("Connected! Writing checksum to the device."), save=False)
+            folder = self.CHECKSUM_FILE.rsplit("/", 1)[0]
+            self.exec_command(f"mkdir -p {folder}")
+            self.exec_command(f"echo {checksum} > {self.CHECKSUM_FILE}")
+        else:
+            self.log(_("The image is gone, no checksum is written."), save=False)
         self.disconnect()
         self.log(_("Upgrade completed successfully."), save=False)
 
@@ -94,3 +102,8 @@ class ReconnectMixin(Part):
         )
         values = {"addresses": ", ".join(self.addresses), "attempt": attempt}
         self.log(text % values, save=False)
+
+
+def _failure(verdict: proof.Verdict) -> UpgradeFailed:
+    kind = FirmwareNotChanged if verdict.unchanged else UpgradeFailed
+    return kind(verdict.text)

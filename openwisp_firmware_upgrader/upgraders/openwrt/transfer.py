@@ -14,12 +14,13 @@ from ...exceptions import FirmwareUpgraderException, RecoverableFailure, Upgrade
 from ...images import ImageStream
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
+from ..rate import Throttle
 from . import ssh
 from .facts import parse_sha256
 from .part import Part
 
 # how often the progress is stored, in seconds
-PROGRESS_EVERY = 0.5
+PROGRESS_EVERY = 1.0
 
 
 class TransferMixin(Part):
@@ -49,8 +50,6 @@ class TransferMixin(Part):
         stream = ImageStream(image_file, size, self._on_piece(size))
         failure = self._send(stream, remote_path)
         self._verify_upload(remote_path, checksum, size, failure)
-        progress = UpgradeProgress.UPLOADED
-        journal.record(self.upgrade_operation, progress=progress)
 
     def _send(self, stream: ImageStream, remote_path: str) -> Exception | None:
         connector = self.connection.connector_instance
@@ -62,6 +61,9 @@ class TransferMixin(Part):
         except Exception as error:  # noqa: BLE001 connectors raise anything
             if stream.is_complete:
                 return error
+            if isinstance(error, TimeoutError):
+                # the link is silent: tidying up over it would wait again
+                self.disconnect()
             raise RecoverableFailure(str(error) or type(error).__name__) from error
         return None
 
@@ -69,10 +71,15 @@ class TransferMixin(Part):
         start, end = UpgradeProgress.CHECKSUM_VERIFIED, UpgradeProgress.UPLOADED
         shown = [time.monotonic()]
         operation = self.upgrade_operation
+        throttle = Throttle()
 
-        def on_piece(sent: int) -> None:
+        def check() -> None:
             if operation.hold is not None:
                 operation.hold.check()
+
+        def on_piece(sent: int) -> None:
+            check()
+            throttle.wait(sent, check)
             if sent and time.monotonic() > shown[0] + PROGRESS_EVERY:
                 shown[0] = time.monotonic()
                 progress = start + (end - start) * sent // max(size, 1)
@@ -114,4 +121,5 @@ class TransferMixin(Part):
             self.log(str(error), save=False)
             text = _("The device refuses the image, it was not flashed.")
             raise UpgradeAborted(text) from error
-        self.log(_("Sysupgrade test passed successfully, proceeding with the flash."))
+        text = _("Sysupgrade test passed successfully, proceeding with the flash.")
+        self.log(text, save=False)

@@ -15,6 +15,7 @@ from ...exceptions import UpgradeCancelled
 from ...statuses import OperationStatus, Phase, UpgradeProgress
 from ..base import Step, StepRunner
 from ..probe import answers
+from . import ssh
 from .flash import FlashMixin
 from .identity import IdentityMixin
 from .memory import MemoryMixin
@@ -54,7 +55,12 @@ class OpenWrt(
         Step("_verify_device_uuid", reaches=UpgradeProgress.DEVICE_VERIFIED),
         Step("_test_checksum", takes=("image",)),
         Step("_read_facts", reaches=UpgradeProgress.CHECKSUM_VERIFIED),
-        Step("upload", takes=("image", "path"), phase=Phase.UPLOAD),
+        Step(
+            "upload",
+            takes=("image", "path"),
+            phase=Phase.UPLOAD,
+            reaches=UpgradeProgress.UPLOADED,
+        ),
         Step("_test_image", takes=("path",), phase=Phase.IMAGE_TEST),
         Step("_reflash", takes=("path",)),
     )
@@ -80,12 +86,15 @@ class OpenWrt(
 
     def disconnect(self) -> None:
         """Closes the connection."""
-        self.connection.disconnect()
+        ssh.hang_up(self.connection)
 
     def _check_cancellation(self) -> None:
         operation = self.upgrade_operation
         if operation.hold is not None:
             operation.hold.check()
+            # a cancel is told within a second, and no write goes past it
+            if operation.hold.is_watched:
+                return
         if journal.status_of(operation) == OperationStatus.CANCELLED:
             self.clean_up()
             raise UpgradeCancelled

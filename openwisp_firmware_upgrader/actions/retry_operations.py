@@ -1,0 +1,120 @@
+"""Tries failed upgrades again: new operations in a new batch.
+
+What has ended stays as it is: history is never rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import leases, wakeups
+from ..log_times import HEAVY
+from ..statuses import FINISHED, OperationStatus
+from ..swapper import load_model
+from .first_half import busy_text
+from .insert_operations import Candidate, insert_operations
+from .settle_batch import settle_batch
+
+CHUNK = 500
+RETRYABLE = FINISHED - {OperationStatus.SUCCESS}
+
+
+def retry_batch(batch: Any, created_by: Any = None) -> Any:
+    """Tries again every operation of a mass upgrade that ended without success.
+
+    Operations whose image was deleted are left out. A device that cannot be
+    upgraded now gets an aborted operation that says why.
+
+    Arguments:
+        batch: the mass upgrade; what it has in progress goes on.
+        created_by: the user who asks for it.
+
+    Returns the new batch.
+    Raises ValueError, saying why, when there is nothing to try again.
+    """
+    rows = load_model("UpgradeOperation").objects.filter(
+        batch_id=batch.pk, status__in=RETRYABLE, image__isnull=False
+    )
+    related = rows.select_related("image__build__category").defer(*HEAVY)
+    found = list(related.order_by("created"))
+    if not found:
+        raise ValueError(
+            _(
+                "There is nothing to retry: no operation of this mass upgrade ended "
+                "without success."
+            )
+        )
+    return _launch(
+        found,
+        tell=False,
+        build=batch.build,
+        upgrade_options=batch.upgrade_options,
+        group=batch.group,
+        location=batch.location,
+        firmwareless=batch.firmwareless,
+        created_by=created_by,
+    )
+
+
+def retry_operation(operation: Any, created_by: Any = None) -> Any:
+    """Tries one operation that ended without success again.
+
+    Arguments:
+        operation: the operation.
+        created_by: the user who asks for it.
+
+    Returns the new batch, which holds one operation.
+    Raises ValueError, saying why, when it cannot be tried again.
+    """
+    _refuse(operation)
+    return _launch(
+        [operation],
+        tell=True,
+        build=operation.image.build,
+        upgrade_options=operation.upgrade_options,
+        created_by=created_by,
+    )
+
+
+def _refuse(operation: Any) -> None:
+    if operation.status not in RETRYABLE:
+        text = _("Cannot retry an upgrade operation with status '%(status)s'.")
+        raise ValueError(text % {"status": operation.status})
+    if operation.image_id is None:
+        raise ValueError(
+            _("Cannot retry: the image was deleted. Choose another one for the device.")
+        )
+    rows = load_model("UpgradeOperation").objects
+    running = rows.filter(
+        device_id=operation.device_id, status=OperationStatus.IN_PROGRESS
+    )
+    if pk := running.values_list("pk", flat=True).first():
+        raise ValueError(busy_text(pk))
+
+
+def _launch(operations: Iterable[Any], *, tell: bool, **fields: Any) -> Any:
+    candidates = {o.device_id: Candidate(o.device_id, o.image) for o in operations}
+    # all or nothing: a launch found half done would go on with the whole build
+    with transaction.atomic():
+        batch = load_model("BatchUpgradeOperation")(
+            next_run_at=timezone.now() + leases.STAMP, **fields
+        )
+        batch.save()
+        chosen = list(candidates.values())
+        for start in range(0, len(chosen), CHUNK):
+            insert_operations(batch, chosen[start : start + CHUNK], tell=tell)
+        rows = type(batch).objects.filter(pk=batch.pk)
+        rows.update(launched=True, next_run_at=None, modified=Now())
+        batch.launched, batch.next_run_at = True, None
+        settle_batch(batch)
+        if not tell:
+            # one message whatever their number: a worker sends the others
+            transaction.on_commit(partial(wakeups.send, "resume_upgrades"))
+    return batch

@@ -1,0 +1,24 @@
+"""What a row of the page of a mass upgrade shows beside the four columns."""
+
+from django.urls import reverse
+from swapper import load_model as load_any_model
+
+from .scripts import admin_url
+
+
+def with_links(operations):
+    """Returns the operations of a page, each with its links and last log line."""
+    device = load_any_model("config", "Device")._meta  # noqa: SLF001 documented
+    device_page = f"admin:{device.app_label}_{device.model_name}_change"
+    found = list(operations)
+    for operation in found:
+        operation.admin_url = admin_url("UpgradeOperation", "change", operation.pk)
+        operation.device_url = reverse(device_page, args=[operation.device_id])
+        operation.last_line = last_line(getattr(operation, "log_tail", ""))
+    return found
+
+
+def last_line(log):
+    """Returns the last line of a log, "" of an empty one."""
+    lines = log.strip().splitlines()
+    return lines[-1] if lines else ""

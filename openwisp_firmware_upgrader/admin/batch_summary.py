@@ -1,0 +1,89 @@
+"""Totals, duration and time left of a mass upgrade."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ..actions.settle_batch import count_operations
+from ..statuses import BATCH_FINISHED, OperationStatus
+from ..websockets import events
+
+NAMES = {
+    OperationStatus.IN_PROGRESS: "in_progress",
+    OperationStatus.SUCCESS: "successful",
+    OperationStatus.FAILED: "failed",
+    OperationStatus.CANCELLED: "cancelled",
+    OperationStatus.ABORTED: "aborted",
+}
+
+
+def counts_of(batch):
+    """Returns the numbers of operations by status, counted once a request."""
+    counts = batch.__dict__.get("_operation_counts")
+    if counts is None:
+        counts = batch.__dict__["_operation_counts"] = count_operations(batch)
+    return counts
+
+
+def rate(batch, name):
+    """Returns the percentage of operations with a status, "N/A" for none."""
+    counts = counts_of(batch)
+    if not counts[name]:
+        return _("N/A")
+    return f"{round(100 * counts[name] / counts['total_operations'], 2)}%"
+
+
+def summary(batch):
+    """Returns what the page of a mass upgrade says above its operations.
+
+    ``totals``: status, label and number, ``duration`` and ``time_left``: texts,
+    the latter empty when nobody can tell, ``launched_by``: a name or empty.
+    """
+    counts = counts_of(batch)
+    totals = [
+        {"status": str(status), "label": str(status.label), "number": counts[name]}
+        for status, name in NAMES.items()
+    ]
+    return {
+        "totals": totals,
+        "total": counts["total_operations"],
+        "completed": counts["completed"],
+        "launched_by": str(batch.created_by or ""),
+        **times(batch),
+    }
+
+
+def times(batch):
+    """Returns how long a mass upgrade has taken and will take, as texts."""
+    elapsed = _end(batch) - batch.created
+    return {
+        "duration": in_words(elapsed),
+        "time_left": _time_left(batch, counts_of(batch), elapsed),
+    }
+
+
+def live_facts(batch):
+    """Returns what scripts draw at first, as live events tell it later."""
+    counts = counts_of(batch)
+    return {
+        "status": batch.status,
+        "completed": counts["completed"],
+        "total": counts["total_operations"],
+        **events.batch_numbers(counts),
+    }
+
+
+def _end(batch):
+    return batch.modified if batch.status in BATCH_FINISHED else timezone.now()
+
+
+def _time_left(batch, counts, elapsed):
+    if batch.status in BATCH_FINISHED or not counts["completed"]:
+        return ""
+    return in_words(elapsed / counts["completed"] * counts["in_progress"])
+
+
+def in_words(duration):
+    """Returns a duration such as "1:02:03", hours, minutes and seconds."""
+    return str(timedelta(seconds=max(0, round(duration.total_seconds()))))

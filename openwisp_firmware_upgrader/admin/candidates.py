@@ -1,0 +1,157 @@
+"""The devices a mass upgrade would find, as the confirmation page shows them."""
+
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import Http404, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from ..candidates import find_candidates
+from .batch_filters import page_number
+from .confirmation_form import BatchUpgradeConfirmationForm
+
+PER_PAGE = 20
+TEMPLATE = "admin/firmware_upgrader/includes/candidates.html"
+
+
+@dataclass
+class Page:
+    """One page of the devices, those with a known image first."""
+
+    everything: object
+    overview: object
+    number: int = 1
+    pages: int = 1
+    search: str = ""
+    rows: list = field(default_factory=list)
+
+    @property
+    def previous(self):
+        """Number of the page before, 0 when there is none."""
+        return self.number - 1
+
+    @property
+    def next(self):
+        """Number of the page after, 0 when there is none."""
+        return self.number + 1 if self.number < self.pages else 0
+
+    @property
+    def as_json(self):
+        """The counts by name."""
+        overview = self.overview
+        return {
+            "total": overview.total,
+            "related": overview.related,
+            "firmwareless": overview.firmwareless,
+            **overview.kinds,
+        }
+
+
+class TwoQuerysets:
+    """Two querysets one after the other, whose lengths are known."""
+
+    # Paginator takes it for a queryset in order
+    ordered = True
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __len__(self):
+        return sum(length for _rows, length in self.parts)
+
+    def __getitem__(self, wanted):
+        found, start, stop = [], wanted.start, wanted.stop
+        for rows, length in self.parts:
+            if start < length and stop > 0:
+                found.extend(rows[max(start, 0) : min(stop, length)])
+            start, stop = start - length, stop - length
+        return found
+
+
+def candidates_page(build, *, group=None, location=None, search="", number=1):
+    """Returns one page of the devices and the counts of all of them.
+
+    Arguments:
+        build: the build to upgrade to.
+        group: only devices of this group.
+        location: only devices at this location.
+        search: part of the name or of the MAC address.
+        number: number of the page; one that does not exist is the first.
+    """
+    everything = find_candidates(build, group=group, location=location)
+    overview = listed = everything.overview()
+    found = everything
+    if search:
+        found = everything.matching(search)
+        listed = found.overview()
+    related = found.related.select_related(
+        "device__organization", "image__build__category"
+    )
+    firmwareless = found.firmwareless.select_related("organization")
+    rows = TwoQuerysets(
+        [(related, listed.related), (firmwareless, listed.firmwareless)]
+    )
+    paginator = Paginator(rows, PER_PAGE)
+    page = paginator.page(page_number(paginator, number))
+    return Page(
+        everything,
+        overview,
+        page.number,
+        paginator.num_pages,
+        search,
+        [_row(found) for found in page.object_list],
+    )
+
+
+def _row(found):
+    device = getattr(found, "device", found)
+    image = getattr(found, "image", None)
+    return {
+        "device": device,
+        "image": image,
+        "has_connection": found.has_connection,
+        "notes": list(_notes(found)),
+    }
+
+
+def _notes(found):
+    if found.is_running:
+        yield _("an upgrade is in progress already")
+    if not found.has_connection:
+        yield _("no credentials")
+    if found.lacks_image:
+        yield _("no image of the build fits")
+    if found.is_offline:
+        yield _("was offline last time")
+
+
+def answer(request, build):
+    """Answers the script of the confirmation page: counts and a page of devices.
+
+    Arguments:
+        request: with ``group``, ``location``, ``q`` and ``page`` in its query.
+        build: the build to upgrade to.
+    """
+    chosen = _chosen(request, build)
+    page = candidates_page(
+        build,
+        **chosen,
+        search=request.GET.get("q", "").strip(),
+        number=request.GET.get("page"),
+    )
+    html = render_to_string(TEMPLATE, {"candidates": page}, request)
+    shown = {"page": page.number, "pages": page.pages}
+    return JsonResponse({"counts": page.as_json, "html": html, **shown})
+
+
+def _chosen(request, build):
+    form = BatchUpgradeConfirmationForm(initial={"build": build}, user=request.user)
+    found = {}
+    for name in ("group", "location"):
+        try:
+            found[name] = form.fields[name].clean(request.GET.get(name, ""))
+        except ValidationError as error:
+            raise Http404(_("There is no such choice.")) from error
+    return found

@@ -1,0 +1,95 @@
+"""What may be deleted: nothing that an upgrade in progress needs."""
+
+from django.contrib import messages
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.admin import BlockDeleteAllowCascadeMixin
+
+from ..statuses import OperationStatus
+from ..swapper import load_model
+
+IN_PROGRESS_DELETE_MESSAGE = _(
+    "Upgrades that are still in progress cannot be deleted. "
+    "Cancel them or wait until they have ended."
+)
+CASCADE_MESSAGE = _(
+    "This cannot be deleted while firmware upgrades of it are in progress. "
+    "Cancel them or wait until they have ended."
+)
+
+# running and waiting look the same to whoever deletes
+IN_PROGRESS_STATUS = load_model("UpgradeOperation").CANCELLABLE_STATUS
+
+_WARNED = "_firmware_upgrader_delete_blocked"
+
+
+def is_cascade(model_admin, request):
+    """Tells whether the deletion of another model's objects is being checked."""
+    return BlockDeleteAllowCascadeMixin.is_admin_cascade_delete_request(
+        model_admin, request
+    )
+
+
+def warn_once(request):
+    """Explains why a deletion is refused, once a request."""
+    if getattr(request, _WARNED, False):
+        return
+    setattr(request, _WARNED, True)
+    messages.error(request, CASCADE_MESSAGE)
+
+
+def is_at_work(obj):
+    """Tells whether an operation or a mass upgrade must be kept.
+
+    The worker of a cancelled operation holds it until its device is tidied up.
+    """
+    held = getattr(obj, "lease_expires_at", None) is not None
+    return held or obj.status == IN_PROGRESS_STATUS
+
+
+class InProgressDeleteMixin:
+    """An admin of operations or batches: what is in progress stays."""
+
+    def has_delete_permission(self, request, obj=None):
+        """Refuses whatever is in progress, on its own page and in cascades."""
+        allowed = self.may_delete(request)
+        if not allowed or obj is None or not is_at_work(obj):
+            return allowed
+        if is_cascade(self, request):
+            warn_once(request)
+        return False
+
+    def may_delete(self, request):
+        """Tells whether the user has the permission of the model."""
+        name = f"{self.opts.app_label}.delete_{self.opts.model_name}"
+        return request.user.has_perm(name)
+
+    def delete_selected_refused(self, request, queryset):
+        """Says why nothing is deleted; False when all may be."""
+        at_work = Q(status=IN_PROGRESS_STATUS)
+        if hasattr(self.model, "lease_expires_at"):
+            at_work |= Q(lease_expires_at__isnull=False)
+        if not queryset.filter(at_work).exists():
+            return False
+        self.message_user(request, IN_PROGRESS_DELETE_MESSAGE, messages.ERROR)
+        return True
+
+
+class RunningUpgradesGuardMixin:
+    """An admin of what images belong to: kept while an upgrade needs one."""
+
+    # look-up from an operation to the objects to be deleted
+    running_upgrades_lookup = ""
+
+    def get_deleted_objects(self, objs, request):
+        """Lists what goes with the objects, and why they may not go."""
+        found = super().get_deleted_objects(objs, request)
+        model = load_model("UpgradeOperation")
+        running = model.objects.filter(
+            status=OperationStatus.IN_PROGRESS,
+            **{self.running_upgrades_lookup: [obj.pk for obj in objs]},
+        )
+        if running.exists():
+            warn_once(request)
+            found[2].add(model._meta.verbose_name)  # noqa: SLF001 documented by Django
+        return found

@@ -1,0 +1,175 @@
+"""Single upgrade operations in the admin."""
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from ..filters import (
+    OperationBatchFilter,
+    OperationBuildFilter,
+    OperationOrganizationFilter,
+)
+from ..log_text import reason
+from ..statuses import OperationStatus
+from ..swapper import load_model
+from ..websockets import events
+from .assets import OPERATION_JS
+from .labels import script_labels
+from .operation_views import OperationViewsMixin
+from .scripts import admin_url, api_host, django_locale, operation_cancel_url
+from .upgrades import BaseUpgradeAdmin
+
+
+class UpgradeOperationForm(forms.ModelForm):
+    """What pages show of an operation; the lists may be extended."""
+
+    class Meta:
+        fields = ["image", "status", "log", "modified"]
+        labels = {"modified": _("last updated")}
+
+
+class UpgradeOperationInline(admin.StackedInline):
+    """Operations on the page of something they belong to."""
+
+    model = load_model("UpgradeOperation")
+    form = UpgradeOperationForm
+    # the same list, what is appended to one is in both
+    readonly_fields = UpgradeOperationForm.Meta.fields
+    extra = 0
+
+    class Media:
+        css = {"all": ["firmware-upgrader/css/upgrade-options.css"]}
+
+    def has_add_permission(self, request, obj):
+        """Operations come into being by choosing an image, not here."""
+        return False
+
+
+@admin.register(load_model("UpgradeOperation"))
+class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
+    """Operations on the devices of managed organizations."""
+
+    form = UpgradeOperationForm
+    list_display = ["device", "status", "image", "modified"]
+    list_filter = [
+        "status",
+        OperationOrganizationFilter,
+        OperationBatchFilter,
+        OperationBuildFilter,
+        "created",
+    ]
+    list_select_related = ["device", "image__build__category"]
+    search_fields = ["device__name", "device__mac_address"]
+    ordering = ["-modified"]
+    readonly_fields = ["device", "image", "status", "log", "modified"]
+    fields = [
+        "device",
+        "image",
+        "status",
+        "log",
+        "readonly_upgrade_options",
+        "modified",
+    ]
+    change_form_template = "admin/firmware_upgrader/upgrade_operation_change_form.html"
+    multitenant_parent = "device"
+
+    def get_queryset(self, request):
+        """Returns the operations with the mass upgrade they belong to."""
+        related = ["device", "image__build__category", "batch__build__category"]
+        return super().get_queryset(request).select_related(*related)
+
+    def get_object(self, request, object_id, from_field=None):
+        """Returns an operation, looked up once a request."""
+        key = f"_firmware_operation_{object_id}"
+        if not hasattr(request, key):
+            found = super().get_object(request, object_id, from_field)
+            setattr(request, key, found)
+        return getattr(request, key)
+
+    def get_fields(self, request, obj=None):
+        """Returns what is shown; the mass upgrade second, where there is one."""
+        found = list(super().get_fields(request, obj))
+        is_part = obj is not None and obj.batch_id and "batch" not in found
+        # the link to a mass upgrade of a shared build leads others nowhere
+        if is_part and sees_batch(request.user, obj.batch):
+            found.insert(1, "batch")
+        return found
+
+    def change_view(self, request, object_id, extra_context=None, **kwargs):
+        """Shows an operation, live."""
+        operation = self.get_object(request, object_id)
+        context = {
+            **(extra_context or {}),
+            "upgrade_operation_cancel_url": operation_cancel_url(request.user),
+            "django_locale": django_locale(),
+            "api_host": api_host(request),
+            "scripts": OPERATION_JS,
+            "labels": script_labels(),
+        }
+        if operation is not None and self.has_view_permission(request, operation):
+            context.update(self._facts(request, operation))
+            context.update(self._batch_context(request, operation.batch))
+        return super().change_view(request, object_id, context, **kwargs)
+
+    def _facts(self, request, operation):
+        pk = operation.pk
+        may_change = self.has_change_permission(request, operation)
+        return {
+            "reason": reason_of(operation),
+            "operations": [live_facts(operation)],
+            "state_url": admin_url("UpgradeOperation", "state", pk),
+            "retry_url": admin_url("UpgradeOperation", "retry", pk)
+            if may_change
+            else "",
+            "cancel_url": (
+                admin_url("UpgradeOperation", "cancel", pk)
+                if may_change and not operation_cancel_url(request.user)
+                else ""
+            ),
+        }
+
+    def _batch_context(self, request, batch):
+        if batch is None:
+            return {}
+        model_admin = self.admin_site._registry.get(type(batch))  # noqa: SLF001 Django's own way to ask
+        return {
+            "batch": batch,
+            "batch_options": type(batch)._meta,  # noqa: SLF001 documented by Django
+            "batch_changelist_url": admin_url("BatchUpgradeOperation", "changelist"),
+            "batch_change_url": admin_url("BatchUpgradeOperation", "change", batch.pk),
+            "batch_has_view_permission": bool(
+                model_admin
+                and model_admin.has_view_permission(request)
+                and sees_batch(request.user, batch)
+            ),
+        }
+
+
+def sees_batch(user, batch):
+    """Tells whether a mass upgrade is among those of a user.
+
+    Those of shared builds are for superusers.
+    """
+    organization_id = batch.build.category.organization_id
+    if user.is_superuser or organization_id is None:
+        return user.is_superuser
+    return user.is_manager(str(organization_id))
+
+
+def live_facts(operation):
+    """Returns what scripts draw at first, as live events tell it later."""
+    return {
+        "id": str(operation.pk),
+        "status": operation.status,
+        "progress": operation.progress,
+        "phase": operation.phase,
+        "next_run_in": events.next_run_in(operation),
+        **events.times_beside(operation),
+    }
+
+
+def reason_of(operation):
+    """Returns why an operation ended without success."""
+    if operation.status in (OperationStatus.IN_PROGRESS, OperationStatus.SUCCESS):
+        return ""
+    return reason(operation.log, operation.evidence)

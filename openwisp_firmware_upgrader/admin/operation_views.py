@@ -1,0 +1,118 @@
+"""Views of single operations that need neither the REST API nor a socket."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from swapper import load_model as load_any_model
+
+from ..actions.cancel_operation import cancel_operation
+from ..actions.retry_operations import retry_operation
+from ..websockets import events, states
+from .scripts import admin_url
+
+
+class OperationViewsMixin:
+    """State, cancel and retry, under the permissions of the admin."""
+
+    def get_urls(self):
+        """Adds the views."""
+        options = self.opts
+        prefix = f"{options.app_label}_{options.model_name}"
+        wrap = self.admin_site.admin_view
+        views = (
+            ("<uuid:pk>/state/", self.state_view, "state"),
+            ("device/<uuid:pk>/state/", self.device_state_view, "device_state"),
+            ("<uuid:pk>/cancel/", self.cancel_view, "cancel"),
+            ("<uuid:pk>/retry/", self.retry_view, "retry"),
+        )
+        own = [path(url, wrap(v), name=f"{prefix}_{name}") for url, v, name in views]
+        return [*own, *super().get_urls()]
+
+    @method_decorator(require_GET)
+    def state_view(self, request, pk):
+        """Answers with what the socket of an operation sends at first."""
+        operation = find(self, request, pk, self.has_view_permission)
+        return messages_of(states.operation_state(operation.pk, times=True))
+
+    @method_decorator(require_GET)
+    def device_state_view(self, request, pk):
+        """Answers with what the socket of a device sends at first."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        devices = load_any_model("config", "Device").objects.filter(pk=pk)
+        if not request.user.is_superuser:
+            managed = request.user.organizations_managed
+            devices = devices.filter(organization__in=managed)
+        if not devices.exists():
+            raise Http404
+        return messages_of(device_messages(pk))
+
+    @method_decorator(require_POST)
+    def cancel_view(self, request, pk):
+        """Cancels an operation that was not flashed, and goes back to its page."""
+        operation = find(self, request, pk, self.has_change_permission)
+        try:
+            cancel_operation(operation)
+        except ValueError as error:
+            self.explain(request, False, str(error))
+        else:
+            self.explain(request, True, _("The upgrade was cancelled."))
+        return redirect(admin_url("UpgradeOperation", "change", pk))
+
+    @method_decorator(require_POST)
+    def retry_view(self, request, pk):
+        """Tries an operation again and goes to the new mass upgrade."""
+        operation = find(self, request, pk, self.has_change_permission)
+        try:
+            batch = retry_operation(operation, created_by=request.user)
+        except ValueError as error:
+            self.explain(request, False, str(error))
+            return redirect(admin_url("UpgradeOperation", "change", pk))
+        new = batch.upgradeoperation_set.first()
+        text = _("The upgrade is being tried again, you can track the progress here.")
+        self.explain(request, True, text)
+        if new is None:
+            return redirect(admin_url("BatchUpgradeOperation", "change", batch.pk))
+        return redirect(admin_url("UpgradeOperation", "change", new.pk))
+
+
+def device_messages(pk):
+    """Returns what the socket of a device sends at first."""
+    found = []
+    for operation in states.recent_operations(pk):
+        data = events.operation_data(operation, whole=True)
+        del data["created"]
+        update = events.operation_update(data, operation)
+        told = events.times_beside(operation)
+        found.append(events.stamped({**update, **told}))
+    return found
+
+
+def find(model_admin, request, pk, allowed):
+    """Returns an object among those the user may see.
+
+    Arguments:
+        model_admin: the admin of its model.
+        request: the request.
+        pk: primary key.
+        allowed: tells by request and object whether the user may.
+
+    Raises Http404 when there is none, PermissionDenied when the user may not.
+    """
+    if not allowed(request):
+        raise PermissionDenied
+    found = model_admin.get_queryset(request).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    if not allowed(request, found):
+        raise PermissionDenied
+    return found
+
+
+def messages_of(messages):
+    """Returns the answer that holds what a socket would send."""
+    return JsonResponse({"messages": messages})

@@ -1,0 +1,56 @@
+"""What the admin pages of operations and mass upgrades have in common."""
+
+from django.contrib import messages
+from django.contrib.admin.actions import delete_selected as delete_with_confirmation
+from openwisp_utils.admin import ReadOnlyAdmin
+
+from .deletion import InProgressDeleteMixin
+from .mixins import BaseAdmin, ReadonlyUpgradeOptionsMixin
+
+
+class BaseUpgradeAdmin(
+    ReadonlyUpgradeOptionsMixin, InProgressDeleteMixin, ReadOnlyAdmin, BaseAdmin
+):
+    """Everything is to look at; what has ended may be deleted."""
+
+    actions = ["delete_selected"]
+
+    def get_readonly_fields(self, request, obj=None):
+        """Returns the model's fields and those of the class, as a new list."""
+        own = type(self).readonly_fields
+        found = super().get_readonly_fields(request, obj)
+        found = [*found, *own, "readonly_upgrade_options"]
+        return list(dict.fromkeys(found))
+
+    def get_actions(self, request):
+        """Offers the deletion of what was selected to those who may."""
+        # ReadOnlyAdmin takes it away from everybody
+        return super(ReadOnlyAdmin, self).get_actions(request)
+
+    def delete_selected(self, request, queryset):
+        """Deletes what was selected, all of it or nothing."""
+        if self.delete_selected_refused(request, queryset):
+            return None
+        return delete_with_confirmation(self, request, queryset)
+
+    delete_selected.short_description = delete_with_confirmation.short_description
+    delete_selected.allowed_permissions = delete_with_confirmation.allowed_permissions
+
+    def delete_model(self, request, obj):
+        """Deletes an object, which ReadOnlyAdmin does not."""
+        obj.delete()
+
+    def change_view(self, request, object_id, extra_context=None, **kwargs):
+        """Shows an object; nothing that is posted is saved."""
+        return super().change_view(request, object_id, extra_context=extra_context)
+
+    def explain(self, request, done, text):
+        """Tells the user how an action ended.
+
+        Arguments:
+            request: the request.
+            done: whether it did what was asked.
+            text: what happened and what to do next.
+        """
+        level = messages.SUCCESS if done else messages.ERROR
+        self.message_user(request, text, level)

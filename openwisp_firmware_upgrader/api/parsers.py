@@ -1,0 +1,38 @@
+"""What the views read from bodies of requests."""
+
+import json
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class StorableJSONParser(JSONParser):
+    """JSON that can be stored and told in an answer.
+
+    Nested thousands of times, or with half a pair of surrogates in a text, it can
+    be parsed and nothing else.
+    """
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        """Returns what the body says.
+
+        Raises ParseError for what is no JSON, or none that could be used.
+        """
+        try:
+            data = super().parse(stream, media_type, parser_context)
+            json.dumps(data, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise ParseError(_("The JSON is nested too deeply.")) from error
+        except UnicodeEncodeError as error:
+            text = _("The JSON contains a lone surrogate, which is no character.")
+            raise ParseError(text) from error
+        return data
+
+
+def storable(parsers):
+    """Returns parsers of a project, its plain one of JSON replaced with ours."""
+    return [
+        StorableJSONParser() if type(parser) is JSONParser else parser
+        for parser in parsers
+    ]

@@ -1,0 +1,53 @@
+"""Options of an upgrade, as clients send them."""
+
+import json
+
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.utils.translation import gettext_lazy as _
+from drf_yasg import openapi
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+
+class UpgradeOptionsField(serializers.JSONField):
+    """An object whose keys the upgrader of the device knows."""
+
+    default_error_messages = {
+        "object": _("An object is expected, such as {example}."),
+        "unstorable": _("These upgrade options cannot be stored."),
+    }
+
+    class Meta:
+        swagger_schema_fields = {
+            "type": openapi.TYPE_OBJECT,
+            "description": "options of the upgrader: for OpenWrt flags of sysupgrade",
+            "example": {"c": True},
+        }
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("write_only", True)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data):
+        """Returns the object; refuses what a database cannot store."""
+        options = super().to_internal_value(data)
+        if not isinstance(options, dict):
+            self.fail("object", example='{"c": true}')
+        try:
+            text = json.dumps(options, allow_nan=False)
+        except ValueError:
+            self.fail("unstorable")
+        if "\\u0000" in text or "\\ud" in text.lower():
+            self.fail("unstorable")
+        return options
+
+
+def validate_options(instance):
+    """Validates the options of an unsaved batch or operation.
+
+    Raises ValidationError with what the upgrader has against them.
+    """
+    try:
+        instance.validate_upgrade_options()
+    except ModelValidationError as error:
+        raise ValidationError({"upgrade_options": error.messages}) from error

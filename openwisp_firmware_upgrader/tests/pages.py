@@ -1,0 +1,38 @@
+"""Reads and fills in the forms of admin pages, as a browser does."""
+
+from __future__ import annotations
+
+import json
+
+
+def page_data(response, **changes):
+    """Returns what a browser submits for an unchanged admin change page.
+
+    Arguments:
+        response: the page.
+        changes: values by name, with ``__`` for ``-``; None leaves a name out.
+    """
+    data = _values_of(response.context["adminform"].form)
+    for inline in response.context["inline_admin_formsets"]:
+        data.update(_values_of(inline.formset.management_form))
+        # the empty rows of Django's extra forms are not filled in
+        forms = inline.formset.initial_forms
+        data[f"{inline.formset.prefix}-TOTAL_FORMS"] = len(forms)
+        for form in forms:
+            data.update(_values_of(form))
+    for name, value in changes.items():
+        data[name.replace("__", "-")] = value
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _values_of(form):
+    found = {}
+    for bound in form:
+        value = bound.value()
+        if value is False or bound.field.disabled:
+            continue
+        name = form.add_prefix(bound.name)
+        if isinstance(value, dict):
+            value = json.dumps(value)
+        found[name] = "" if value is None else value
+    return found

@@ -1,0 +1,71 @@
+"""How fast images may leave: the caps an operator sets for thin uplinks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .. import settings as app_settings
+from ..naps import nap
+
+# the longest nap between two looks at the stop flag, in seconds
+NAP = 0.5
+
+
+class Meter:
+    """Hands out sending time so that all who share it stay below a rate."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def book(self, size: int, rate: float) -> float:
+        """Books the time that some bytes take.
+
+        Arguments:
+            size: bytes that have just been sent.
+            rate: bytes a second.
+
+        Returns when the next bytes may go, as monotonic time in seconds.
+        """
+        with self._lock:
+            start = max(self._free_at, time.monotonic())
+            self._free_at = start + size / rate
+            return self._free_at
+
+
+# shared by all uploads of this worker process
+_worker = Meter()
+
+
+class Throttle:
+    """Holds one upload to the rates of its device and of its worker process."""
+
+    def __init__(self) -> None:
+        self._device = Meter()
+        self._sent = 0
+
+    def wait(self, sent: int, check: Callable[[], None]) -> None:
+        """Waits until the next piece may go.
+
+        Arguments:
+            sent: how many bytes of this upload have been sent.
+            check: called at least every half second; what it raises ends the wait.
+        """
+        size, self._sent = sent - self._sent, sent
+        if not any(app_settings.UPLOAD_RATE.values()):
+            return
+        until = max(self._due_times(size), default=0.0)
+        while (left := until - time.monotonic()) > 0:
+            check()
+            nap(min(left, NAP))
+
+    def _due_times(self, size: int) -> list[float]:
+        rates = app_settings.UPLOAD_RATE
+        meters = ((self._device, "per_device"), (_worker, "per_worker"))
+        return [
+            meter.book(size, rates[name])
+            for meter, name in meters
+            if rates[name] is not None and size > 0
+        ]
