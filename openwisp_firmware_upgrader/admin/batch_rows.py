@@ -8,14 +8,18 @@ from .scripts import admin_url
 
 def with_links(operations):
     """Returns the operations of a page, each with its links and last log line."""
-    device = load_any_model("config", "Device")._meta  # noqa: SLF001 documented
-    device_page = f"admin:{device.app_label}_{device.model_name}_change"
     found = list(operations)
     for operation in found:
         operation.admin_url = admin_url("UpgradeOperation", "change", operation.pk)
-        operation.device_url = reverse(device_page, args=[operation.device_id])
+        operation.device_url = device_page(operation.device_id)
         operation.last_line = last_line(getattr(operation, "log_tail", ""))
     return found
+
+
+def device_page(pk):
+    """Returns the address of a device's page."""
+    options = load_any_model("config", "Device")._meta  # noqa: SLF001 documented
+    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[pk])
 
 
 def last_line(log):

@@ -1,13 +1,13 @@
 """Totals, duration and time left of a mass upgrade."""
 
-from datetime import timedelta
-
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..actions.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, OperationStatus
 from ..websockets import events
+from .batch_rows import device_page
+from .scripts import NIL
 
 NAMES = {
     OperationStatus.IN_PROGRESS: "in_progress",
@@ -56,7 +56,7 @@ def summary(batch):
 
 def times(batch):
     """Returns how long a mass upgrade has taken and will take, as texts."""
-    elapsed = _end(batch) - batch.created
+    elapsed = _elapsed(batch)
     return {
         "duration": in_words(elapsed),
         "time_left": _time_left(batch, counts_of(batch), elapsed),
@@ -70,12 +70,20 @@ def live_facts(batch):
         "status": batch.status,
         "completed": counts["completed"],
         "total": counts["total_operations"],
+        "elapsed": seconds(batch),
+        "device_url": device_page(NIL),
         **events.batch_numbers(counts),
     }
 
 
-def _end(batch):
-    return batch.modified if batch.status in BATCH_FINISHED else timezone.now()
+def seconds(batch):
+    """Returns how many seconds a mass upgrade has taken so far, or in the end."""
+    return round(_elapsed(batch).total_seconds(), 1)
+
+
+def _elapsed(batch):
+    is_over = batch.status in BATCH_FINISHED
+    return (batch.modified if is_over else timezone.now()) - batch.created
 
 
 def _time_left(batch, counts, elapsed):
@@ -85,5 +93,7 @@ def _time_left(batch, counts, elapsed):
 
 
 def in_words(duration):
-    """Returns a duration such as "1:02:03", hours, minutes and seconds."""
-    return str(timedelta(seconds=max(0, round(duration.total_seconds()))))
+    """Returns a duration such as "1:02:03": hours, also beyond a day, to seconds."""
+    minutes, seconds = divmod(max(0, round(duration.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -16,7 +16,7 @@ from ..actions.retry_operations import retry_batch
 from ..websockets import states
 from . import batch_filters
 from .batch_rows import last_line
-from .batch_summary import times
+from .batch_summary import seconds, times
 from .operation_views import find, messages_of
 from .scripts import admin_url
 
@@ -56,7 +56,7 @@ class BatchViewsMixin:
         wanted = {"operations": request.GET.getlist("id")}
         found = states.batch_state(batch.pk, wanted)
         for message in found:
-            message["batch_status"].update(times(batch))
+            message["batch_status"].update(times(batch), elapsed=seconds(batch))
         return messages_of(found)
 
     @method_decorator(require_POST)

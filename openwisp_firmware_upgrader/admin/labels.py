@@ -31,6 +31,7 @@ def _of_progress():
         "log.copied": _("Copied"),
         "log.download": _("Download log"),
         "completed": _("%(completed)s out of %(total)s"),
+        "attempts": _("attempts: %(number)s"),
     }
 
 
@@ -71,6 +72,7 @@ def _of_notices():
         ),
         "batch.changed": _("The list has changed meanwhile."),
         "batch.reload": _("Reload the list"),
+        "batch.device": _("open the device"),
     }
 
 

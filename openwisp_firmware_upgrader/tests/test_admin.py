@@ -1,6 +1,7 @@
 """The admin pages of categories, builds, mass upgrades and operations."""
 
 from contextlib import ExitStack
+from datetime import timedelta
 from unittest import mock
 
 import django
@@ -892,7 +893,17 @@ class TestAdmin(BaseTestAdmin, TestCase):
         self.assertEqual(message["type"], "batch_state")
         self.assertEqual(message["batch_status"]["total"], 2)
         self.assertIn("time_left", message["batch_status"])
+        self.assertGreaterEqual(message["batch_status"]["elapsed"], 0)
+        self.assertEqual(message["rows"][str(env["o2"].pk)]["attempts"], 0)
         self.assertEqual([o["id"] for o in message["operations"]], [str(env["o2"].pk)])
+
+    def test_duration_beyond_a_day(self):
+        _env, batch = self._batch(status="failed")
+        began = batch.modified - timedelta(days=1, hours=2, minutes=3, seconds=4)
+        type(batch).objects.filter(pk=batch.pk).update(created=began)
+        self._login()
+        summary = self.client.get(change_url(batch)).context["summary"]
+        self.assertEqual(summary["duration"], "26:03:04")
 
     def test_batch_actions_without_the_api(self):
         env, batch = self._batch(status="in-progress", progress=0)

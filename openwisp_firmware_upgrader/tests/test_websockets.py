@@ -138,6 +138,9 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         shown = answer["batch_status"]
         self.assertEqual({name: shown[name] for name in expected}, expected)
         self.assertEqual(answer["operations"][0]["id"], str(self.operation.pk))
+        model = self.operation.device.model
+        expected = {"device_model": model, "attempts": 0, "next_run_in": None}
+        self.assertEqual(answer["rows"], {str(self.operation.pk): expected})
         await socket.disconnect()
 
     async def test_progress_of_a_batch_counts_each_percentage(self):
@@ -489,9 +492,11 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
         await socket.send_json_to(content)
 
     async def _heard(self, socket):
-        found = []
-        while not await socket.receive_nothing(0.15):
+        """Returns the messages until a pause; the first one may take its time."""
+        found, patience = [], 5
+        while not await socket.receive_nothing(patience):
             found.append(await socket.receive_json_from())
+            patience = 0.3
         return found
 
     async def _lines(self, socket):

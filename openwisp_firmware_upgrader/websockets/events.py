@@ -74,6 +74,15 @@ def beside(operation: Any) -> dict[str, Any]:
     }
 
 
+def row(operation: Any) -> dict[str, Any]:
+    """Returns what a row of a mass upgrade shows beside the operation."""
+    return {
+        "device_model": operation.device.model,
+        "attempts": operation.attempts,
+        "next_run_in": next_run_in(operation),
+    }
+
+
 def times_beside(operation: Any) -> dict[str, Any]:
     """Returns when lines of the log were stored, told to whoever asks for it.
 

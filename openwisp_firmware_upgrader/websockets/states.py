@@ -66,6 +66,7 @@ def batch_state(
     if status is None:
         return []
     rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
+    rows = rows.select_related("device")
     wanted = _wanted(request)
     if wanted is not None:
         rows = rows.filter(pk__in=wanted)
@@ -77,6 +78,7 @@ def batch_state(
             "batch_status": status,
             "operations": [events.operation_data(row, whole=whole) for row in found],
             "phases": {str(row.pk): str(row.phase) for row in found},
+            "rows": {str(row.pk): events.row(row) for row in found},
         }
     ]
 

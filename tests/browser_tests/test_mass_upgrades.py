@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.request import Request, urlopen
 
+import pytest
 from django.urls import reverse
 
 SLOW = 100_000
@@ -62,6 +63,12 @@ def statuses(browser) -> list[str]:
     ]
 
 
+def seconds(duration: str) -> int:
+    """Returns the seconds of a duration such as "0:01:02"."""
+    hours, minutes, rest = map(int, duration.split(":"))
+    return 3600 * hours + 60 * minutes + rest
+
+
 def download(browser, link) -> str:
     """Returns what a link of the page leads to."""
     cookies = browser.driver.get_cookies()
@@ -91,6 +98,19 @@ def test_group_filter_live_to_the_end_and_csv(browser, superuser, site, worker):
     browser.until_text(".field-completed .readonly", "2 out of 2")
     browser.until_seen(".batch-main-progress .completed-successfully")
     browser.until_text('.batch-total[data-status="success"]', "2")
+    browser.until_text(".field-success_rate .readonly", "100.0%")
+    browser.until_text(".device-model", chosen[0].model)
+    browser.until_text(".operation-last-line", "Upgrade completed successfully.")
+    # what was true while it ran only
+    assert not browser.has(".batch-time-left")
+    assert not browser.has(".operation-now")
+    taken = browser.text(".batch-duration")
+    browser.driver.refresh()
+    browser.ready()
+    assert seconds(browser.text(".batch-duration")) == pytest.approx(
+        seconds(taken), abs=2
+    )
+    assert browser.text(".field-success_rate .readonly") == "100.0%"
     table = download(browser, browser.find("a.batch-csv"))
     assert all(device.name in table for device in chosen)
     assert table.count("success") >= 2

@@ -62,19 +62,37 @@
     }
   }
 
-  function drawLine(cell, operation) {
-    const place = cell.querySelector(".operation-last-line");
-    if (place && typeof operation.log === "string") {
-      place.textContent = operation.log.trim().split("\n").pop();
+  function drawModel(cell, operation) {
+    const place = cell.parentElement.querySelector(".device-model");
+    if (place && operation.device_model) {
+      place.textContent = operation.device_model;
     }
   }
 
-  function drawPhase(cell, operation) {
-    const place = cell.querySelector(".operation-phase");
-    if (place && firmware.isFinished(operation.status)) {
+  function drawLine(cell, operation, moved) {
+    const place = cell.querySelector(".operation-last-line");
+    if (place && typeof operation.log === "string") {
+      place.textContent = operation.log.trim().split("\n").pop();
+    } else if (place && moved) {
+      // it belongs to the status before, the new one comes with the whole state
       place.textContent = "";
-    } else if (place && operation.phase) {
-      place.textContent = firmware.phaseView.labelOf(operation.phase);
+    }
+  }
+
+  /* What an operation is doing and waits for; nothing once it has ended. */
+  function drawNow(cell, operation) {
+    const place = cell.querySelector(".operation-now");
+    if (!place) {
+      return;
+    }
+    const phase = place.querySelector(".operation-phase");
+    firmware.phaseView.drawIn(phase, operation);
+    // a row that was added here does not know its phase before the page has asked
+    place.hidden = firmware.isFinished(operation.status) || phase.textContent === "";
+    if (Number.isInteger(operation.attempts)) {
+      const number = operation.attempts;
+      const words = firmware.text("attempts", "attempts: %(number)s", { number });
+      place.querySelector(".operation-attempts").textContent = number ? `, ${words}` : "";
     }
   }
 
@@ -87,8 +105,9 @@
     const moved = cell.dataset.operationStatus !== operation.status;
     draw(cell, operation);
     drawModified(cell, operation);
-    drawLine(cell, operation);
-    drawPhase(cell, operation);
+    drawModel(cell, operation);
+    drawLine(cell, operation, moved);
+    drawNow(cell, operation);
     if (moved) {
       markFilter(operation.status);
     }
@@ -115,23 +134,62 @@
     return isOnlyPage && body().querySelectorAll("td.status-cell").length < limit;
   }
 
-  function rowOf(operation) {
-    const link = make("a", { class: "device-link" }, String(operation.device_name));
-    const url = window.owDeviceUpgradeOperationUrl;
+  function linkTo(url, pk, name, words) {
+    const link = make("a", { class: name }, words);
     if (url) {
-      link.href = url.replace(NIL, encodeURIComponent(operation.id));
+      link.href = url.replace(NIL, encodeURIComponent(pk));
     }
-    const cell = make("td", {
-      class: "status-cell",
-      "data-operation-id": operation.id,
-      "data-operation-status": operation.status,
-    });
+    return link;
+  }
+
+  function secondLine(...content) {
+    return make("div", { class: "second-line" }, ...content);
+  }
+
+  function deviceCell({ id, device_id, device_name }) {
+    const url = window.owDeviceUpgradeOperationUrl;
+    const deviceUrl = (firmware.pageData("ow-firmware-batch") || {}).device_url;
+    const words = firmware.text("batch.device", "open the device");
+    return make(
+      "td",
+      {},
+      linkTo(url, id, "device-link", String(device_name)),
+      secondLine(
+        make("span", { class: "device-model" }),
+        " · ",
+        linkTo(deviceUrl, device_id, "device-page-link", words),
+      ),
+    );
+  }
+
+  function statusCell({ id, status }) {
+    return make(
+      "td",
+      {
+        class: "status-cell",
+        "data-operation-id": id,
+        "data-operation-status": status,
+      },
+      secondLine(
+        make(
+          "span",
+          { class: "operation-now" },
+          make("span", { class: "operation-phase" }),
+          make("span", { class: "operation-attempts" }),
+          ". ",
+        ),
+        make("span", { class: "operation-last-line" }),
+      ),
+    );
+  }
+
+  function rowOf(operation) {
     const number = body().querySelectorAll("td.status-cell").length;
     return make(
       "tr",
       { class: number % 2 ? "row2" : "row1" },
-      make("td", {}, link),
-      cell,
+      deviceCell(operation),
+      statusCell(operation),
       make("td", {}, operation.image_name || firmware.text("none", "None")),
       make("td", {}),
     );
@@ -151,8 +209,7 @@
     if (placeholder) {
       placeholder.parentElement.remove();
     }
-    const row = rowOf(operation);
-    body().append(row);
+    body().append(rowOf(operation));
     update(operation);
   }
 

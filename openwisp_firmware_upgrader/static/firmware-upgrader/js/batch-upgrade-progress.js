@@ -10,6 +10,8 @@
     reconnectDecay: 2,
   };
   const STATE_EVERY = 5000;
+  // what changes together is asked for once
+  const STATE_AFTER = 500;
 
   // class of the bar and whether it has a text, by status of the batch
   const BARS = {
@@ -119,23 +121,31 @@
   }
 
   let asked = null;
+  let lastAsked = 0;
 
-  /* Asks for the whole state soon: what came at once is answered at once. */
+  /* Asks for the whole state soon, but not again within some seconds. */
   function askSoon() {
-    if (asked === null) {
-      asked = window.setTimeout(function () {
-        asked = null;
-        connection.requestState();
-      }, STATE_EVERY);
+    if (asked !== null) {
+      return;
     }
+    const wait = lastAsked + STATE_EVERY - Date.now();
+    asked = window.setTimeout(
+      function () {
+        asked = null;
+        lastAsked = Date.now();
+        connection.requestState();
+      },
+      Math.max(STATE_AFTER, wait),
+    );
   }
 
   const HANDLERS = {
     batch_state: function (message) {
-      const phases = message.phases || {};
-      (message.operations || []).forEach((operation) =>
-        firmware.batchRows.update({ ...operation, phase: phases[operation.id] }),
-      );
+      const { phases = {}, rows = {} } = message;
+      (message.operations || []).forEach(function (operation) {
+        const { id } = operation;
+        firmware.batchRows.update({ ...operation, phase: phases[id], ...rows[id] });
+      });
       drawBatch(message.batch_status);
     },
     batch_status: function (message) {

@@ -52,14 +52,20 @@
   /* Shows the phase of an operation, nothing when the message has none. */
   function draw(scope, operation) {
     const element = place(scope);
-    if (!element) {
-      return;
+    if (element) {
+      drawIn(element, operation);
     }
+  }
+
+  /* The same in an element of one's own. */
+  function drawIn(element, operation) {
     const label = labelOf(operation.phase);
     const isShown = label && !firmware.isFinished(operation.status);
-    due.delete(element);
     if (!isShown) {
       element.hidden = firmware.isFinished(operation.status);
+      if (element.hidden) {
+        due.delete(element);
+      }
       return;
     }
     element.hidden = false;
@@ -70,5 +76,5 @@
     timer = timer || window.setInterval(tick, 1000);
   }
 
-  firmware.phaseView = { draw, labelOf };
+  firmware.phaseView = { draw, drawIn };
 })();
