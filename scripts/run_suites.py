@@ -204,13 +204,19 @@ SLOW = (
     Part(
         "slow-packaging",
         "the wheel, pages followed word by word",
-        of("packaging_tests", "api_tests", marks="slow"),
+        of("packaging_tests", marks="slow"),
         DJANGO,
     ),
     Part(
         "slow-devices",
         "many faults and races with real workers",
         of("device_tests", "worker_tests", marks="slow"),
+        DEVICES,
+    ),
+    Part(
+        "slow-api",
+        "hostile clients, crowds, thousands of requests",
+        of("api_tests", marks="slow"),
         DEVICES,
     ),
     Part("slow-chaos", "more seeds", of("chaos_tests", marks="slow"), PAGES),

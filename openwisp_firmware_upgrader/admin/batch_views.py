@@ -53,7 +53,7 @@ class BatchViewsMixin:
         only some of thousands.
         """
         batch = find(self, request, pk, self.has_view_permission)
-        wanted = {"operations": request.GET.getlist("id")}
+        wanted = states.wanted_operations({"operations": request.GET.getlist("id")})
         found = states.batch_state(batch.pk, wanted)
         for message in found:
             message["batch_status"].update(times(batch), elapsed=seconds(batch))

@@ -13,7 +13,7 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import OperationalError, connection
-from django.test import TransactionTestCase
+from django.test import SimpleTestCase, TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from ..swapper import load_model
 from ..websockets import auth, groups, states
 from ..websockets import sockets as module
 from ..websockets.following import Follower
+from ..websockets.sharing import Shared
 from .devices import FakeDeviceMixin
 
 BASE = "ws/firmware-upgrader"
@@ -470,6 +471,49 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         self.assertEqual(answer["operation"]["log"], "one")
         self.assertTrue(await socket.receive_nothing(0.2))
         await socket.disconnect()
+
+
+class TestSharedAnswers(SimpleTestCase):
+    """Answers made once for all who ask at the same moment."""
+
+    async def test_no_answer_is_older_than_its_request(self):
+        shared, made, may_end = Shared(), [], asyncio.Event()
+
+        async def make():
+            made.append(len(made))
+            number = made[-1]
+            await may_end.wait()
+            return number
+
+        first = [asyncio.create_task(shared.get("x", make)) for _n in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self.assertEqual(made, [0])
+        # the first answer is being made already: these ask for what comes after it
+        later = [asyncio.create_task(shared.get("x", make)) for _n in range(3)]
+        other = asyncio.create_task(shared.get("y", make))
+        await asyncio.sleep(0)
+        later[0].cancel()
+        may_end.set()
+        self.assertEqual(await asyncio.gather(*first), [0, 0, 0])
+        self.assertEqual(await asyncio.gather(*later[1:]), [2, 2])
+        self.assertEqual(await other, 1)
+        self.assertEqual((shared._waiting, shared._locks), ({}, {}))
+
+    async def test_error_reaches_everybody_and_does_not_stay(self):
+        shared = Shared()
+
+        async def fail():
+            raise OSError("away")
+
+        async def make():
+            return "here"
+
+        found = await asyncio.gather(
+            *(shared.get("x", fail) for _n in range(2)), return_exceptions=True
+        )
+        self.assertEqual([str(error) for error in found], ["away", "away"])
+        self.assertEqual(await shared.get("x", make), "here")
 
 
 class TestProtocol2(FakeDeviceMixin, TransactionTestCase):

@@ -12,9 +12,12 @@ from .. import websockets as seams
 from ..swapper import load_model
 from . import auth, events, groups, states
 from .following import last_line, speaks_protocol_2
+from .sharing import Shared
 from .sockets import AuthenticatedWebSocketConsumer, FollowingConsumer
 
 PAGE_SIZE = 100
+
+shared = Shared()
 
 
 class UpgradeProgressConsumer(FollowingConsumer):
@@ -64,12 +67,14 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
 
     async def answer(self, content: dict[str, Any]) -> None:
         """Sends the batch with all its operations, or with one page of them."""
-        state = partial(states.batch_state, self.pk, content)
+        wanted = states.wanted_operations(content)
+        state = partial(states.batch_state, self.pk, wanted)
         if speaks_protocol_2(content):
             size = min(last_line(content.get("page_size")) or PAGE_SIZE, PAGE_SIZE)
             page = min(last_line(content.get("page")) or 1, events.LAST_PAGE)
             state = partial(states.batch_page, self.pk, page, size)
-        await self.say(await seams.sync_to_async(state)())
+        key = (state.func, *state.args)
+        await self.say(await shared.get(key, seams.sync_to_async(state)))
 
     async def catch_up(self) -> None:
         """Tells an end that was not heard of."""

@@ -58,15 +58,15 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
             seams.logger.error("The URL of a socket has no %s", self.kwarg)
             await self.close()
             return
-        if not await self._may_listen() or not await self._join():
+        user = self.scope.get("user")
+        if not await self._may_listen(user) or not await self._join():
             await self.close()
             return
         await self.accept()
         self.watch = asyncio.create_task(self._watch())
 
-    async def _may_listen(self) -> bool:
+    async def _may_listen(self, user: Any) -> bool:
         check = sync_to_async(auth.may_listen)
-        user = await sync_to_async(auth.refreshed)(self.scope.get("user"))
         kind = type(self)
         return await check(user, self.get_model(), kind.organization_of, self.pk)
 
@@ -93,7 +93,8 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
                 seams.logger.warning("A socket could not look", exc_info=True)
 
     async def _leave_if_revoked(self) -> bool:
-        if await self._may_listen():
+        user = await sync_to_async(auth.refreshed)(self.scope.get("user"))
+        if await self._may_listen(user):
             return False
         await self.close()
         return True

@@ -52,22 +52,20 @@ def batch_status(pk: Any) -> dict[str, Any] | None:
 
 
 def batch_state(
-    pk: Any, request: Mapping[str, Any] | None = None
+    pk: Any, wanted: tuple[UUID, ...] | None = None
 ) -> list[dict[str, Any]]:
     """Returns one message about a batch and its operations.
 
     Arguments:
         pk: primary key of the batch.
-        request: what was asked; a list ``operations`` of primary keys leaves all
-            other operations out, and long logs are cut, as a page shows only some
-            of thousands.
+        wanted: primary keys; all other operations are left out, and long logs are
+            cut, as a page shows only some of thousands.
     """
     status = batch_status(pk)
     if status is None:
         return []
     rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
     rows = rows.select_related("device")
-    wanted = _wanted(request)
     if wanted is not None:
         rows = rows.filter(pk__in=wanted)
     found = list(rows)
@@ -83,12 +81,17 @@ def batch_state(
     ]
 
 
-def _wanted(request: Mapping[str, Any] | None) -> list[UUID] | None:
-    keys = (request or {}).get("operations")
+def wanted_operations(request: Mapping[str, Any]) -> tuple[UUID, ...] | None:
+    """Returns the operations that a request limits the answer to, None for all.
+
+    Arguments:
+        request: as the client sent it, ``operations`` may be a list of primary keys.
+    """
+    keys = request.get("operations")
     if not isinstance(keys, list) or len(keys) > ROWS:
         return None
     try:
-        return [UUID(key) for key in keys]
+        return tuple(UUID(key) for key in keys)
     except (AttributeError, TypeError, ValueError):
         return None
 

@@ -16,6 +16,10 @@ from trio_websocket import ConnectionClosed, HandshakeError, open_websocket_url
 
 # the state of a thousand operations is one message
 LARGEST = 64 * 1024 * 1024
+# seconds after which a page gives a connection up and begins anew
+PATIENCE = 7
+# seconds between two attempts of a page
+AGAIN = 3
 ENDED = ("success", "failed", "cancelled")
 # each connection that did not last
 lost = []
@@ -28,7 +32,7 @@ async def client(number, url, cookie, told, ready):
             await follow(number, url, cookie, told, ready)
         except (ConnectionClosed, HandshakeError, OSError) as error:
             lost.append(f"{number}: {type(error).__name__}")
-            await trio.sleep(1)
+            await trio.sleep(AGAIN)
 
 
 async def follow(number, url, cookie, told, ready):
@@ -38,7 +42,7 @@ async def follow(number, url, cookie, told, ready):
         request["protocol"] = 2
     headers = [("Cookie", cookie)]
     async with open_websocket_url(
-        url, extra_headers=headers, max_message_size=LARGEST
+        url, extra_headers=headers, max_message_size=LARGEST, connect_timeout=PATIENCE
     ) as socket:
         await socket.send_message(json.dumps(request))
         while told.get(number) not in ENDED:
@@ -61,7 +65,7 @@ async def crowd(url, cookie, number, seconds):
         async with trio.open_nursery() as nursery:
             for each in range(number):
                 nursery.start_soon(client, each, url, cookie, told, ready)
-                await trio.sleep(0.02)
+                await trio.sleep(0.05)
             while len(ready) < number:
                 await trio.sleep(0.1)
             print("ready", flush=True)
