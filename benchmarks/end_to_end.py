@@ -10,6 +10,7 @@ delay before a device is verified.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,7 @@ from openwisp_firmware_upgrader.testing import (  # noqa: E402
     release_of,
 )
 
+CORES = sorted(os.sched_getaffinity(0))
 DELAY, BOOT = 10, 5
 OLD, NEW = ("1.0", "r1"), ("2.0", "r2")
 SETTINGS = {
@@ -71,6 +74,16 @@ AFTER = (
     "mkdir -p /etc/openwisp",
     "echo checksum > /etc/openwisp/firmware_checksum",
 )
+
+
+@contextlib.contextmanager
+def pinned(cores: list[int]) -> Iterator[None]:
+    """Keeps the threads that are started meanwhile on some cores."""
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, CORES)
 
 
 def connect(address: str, port: int) -> paramiko.SSHClient:
@@ -162,10 +175,11 @@ def ours(project, fleet, options) -> dict:
     owner = inventory.organization("Benchmark")
     firmware = inventory.Firmware(owner, size=options.size)
     inventory.register(owner, fleet, firmware.old)
-    workers = [
-        project.worker(pool=options.pool, slots=options.slots // options.workers)
-        for _worker in range(options.workers)
-    ]
+    workers = []
+    for number in range(options.workers):
+        slots = options.slots // options.workers
+        core = CORES[number % len(CORES)] if options.pin else None
+        workers.append(project.worker(pool=options.pool, slots=slots, core=core))
     time.sleep(2)
     pids = {
         "workers": [worker.process.pid for worker in workers],
@@ -202,7 +216,8 @@ def measure(options) -> dict:
             devices=options.devices, boot_time=BOOT, release=release_of(*OLD), **link
         )
         with fleet:
-            best = PlainLoop(fleet, image).seconds(options.slots)
+            with pinned(CORES[:1] if options.pin else CORES):
+                best = PlainLoop(fleet, image).seconds(options.slots)
             fleet.reset()
             found = ours(project, fleet, options)
             twice = fleet.ledger().flashed_more_than_once
@@ -213,6 +228,7 @@ def measure(options) -> dict:
         "slots": options.slots,
         "pool": options.pool,
         "workers": options.workers,
+        "pinned": options.pin,
         "ideal seconds": round(best, 1),
         **found,
         "ratio": round(found["seconds"] / best, 2),
@@ -227,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--slots", type=int, default=8)
     made.add_argument("--workers", type=int, default=1, help="share the slots")
     made.add_argument("--pool", choices=("threads", "prefork"), default="threads")
+    made.add_argument("--pin", action="store_true", help="a core for each worker")
     made.add_argument("--size", type=int, default=4 * MIB)
     made.add_argument("--rate", type=int, help="bytes per second of a link")
     made.add_argument("--delay", type=int, default=0, help="milliseconds of a link")

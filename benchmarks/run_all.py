@@ -56,7 +56,7 @@ class Benchmark:
 
 
 PREFORK = ("--pool", "prefork", "--slots", "8")
-THREADS = ("--pool", "threads", "--slots", "64")
+THREADS = ("--pool", "threads", "--slots", "64", "--pin")
 SLOW = ("--rate", "1000000", "--delay", "50")
 END_TO_END = {
     "program": "end_to_end.py",

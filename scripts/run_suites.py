@@ -224,8 +224,8 @@ SLOW = (
 LONG = (
     Part(
         "long",
-        "thousands of requests, clients and devices, an hour or two",
-        of("api_tests", "worker_tests", "packaging_tests", marks="long"),
+        "thousands of devices, an hour or two",
+        of("worker_tests", "packaging_tests", marks="long"),
     ),
 )
 CHAOS = (Part("chaos", "all 200 seeds, an hour or two", all_seeds),)

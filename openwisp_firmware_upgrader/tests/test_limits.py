@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from unittest import mock
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.functions import Now
-from django.test import TransactionTestCase, override_settings
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
 from .. import leases, limits, wakeups
 from .. import settings as app_settings
@@ -16,7 +17,7 @@ from ..actions import resume_operations
 from ..exceptions import UpgradeCancelled
 from ..settings import _limits
 from ..swapper import load_model
-from ..upgraders.rate import Meter, Throttle
+from ..upgraders.rate import Meter, Reports, Throttle
 from .base import TestUpgraderMixin
 
 NONE = {"total": None, "per_organization": None, "per_batch": None}
@@ -225,6 +226,19 @@ class TestRate(TransactionTestCase):
         with mock.patch.object(time, "sleep") as sleep:
             Throttle().wait(10**9, lambda: None)
         sleep.assert_not_called()
+
+
+class TestReports(SimpleTestCase):
+    def test_many_uploads_report_less_often(self):
+        reports = Reports()
+        self.assertEqual(reports.pause, 1)
+        with ExitStack() as uploads:
+            for _upload in range(64):
+                uploads.enter_context(reports.upload())
+            self.assertEqual(reports.pause, 6.4)
+        with self.assertRaises(OSError), reports.upload():
+            raise OSError
+        self.assertEqual(reports.pause, 1)
 
 
 class TestSettings(TransactionTestCase):

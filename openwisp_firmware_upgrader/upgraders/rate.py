@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from .. import settings as app_settings
 from ..naps import nap
@@ -37,6 +38,38 @@ class Meter:
 
 # shared by all uploads of this worker process
 _worker = Meter()
+
+
+class Reports:
+    """How often the uploads of a worker process may store their progress.
+
+    Each write costs as much as sending some 50 KB: sixty uploads in one process
+    that all write every second would spend half of it on percentages.
+    """
+
+    EVERY = 1.0
+    # of all uploads together, a second
+    AT_MOST = 10
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._uploads = 0
+
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """Counts an upload as long as it runs."""
+        with self._lock:
+            self._uploads += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uploads -= 1
+
+    @property
+    def pause(self) -> float:
+        """The seconds between two reports of one upload."""
+        return max(self.EVERY, self._uploads / self.AT_MOST)
 
 
 class Throttle:

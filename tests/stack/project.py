@@ -112,10 +112,14 @@ class Project:
         pool: str = "threads",
         slots: int = 8,
         app: str = "openwisp2",
+        core: int | None = None,
         **env: str,
     ):
-        """Starts a Celery worker of the module ``app`` and waits until it is ready."""
-        worker = Worker(self, app, pool, slots, options, env)
+        """Starts a Celery worker of the module ``app`` and waits until it is ready.
+
+        It is kept on one core if ``core`` names one.
+        """
+        worker = Worker(self, app, pool, slots, options, env, core)
         self.workers.append(worker)
         return worker
 
@@ -139,10 +143,21 @@ class Worker:
 
     number = 0
 
-    def __init__(self, project: Project, app: str, pool: str, slots: int, options, env):
+    def __init__(
+        self,
+        project: Project,
+        app: str,
+        pool: str,
+        slots: int,
+        options,
+        env,
+        core: int | None = None,
+    ):
         Worker.number += 1
         name = f"worker{Worker.number}"
-        command = [sys.executable, "-m", "celery", "-A", app, "worker"]
+        # taskset becomes the program it starts
+        command = [] if core is None else ["taskset", "-c", str(core)]
+        command += [sys.executable, "-m", "celery", "-A", app, "worker"]
         command += ["-P", pool, "-c", str(slots), "-n", f"{name}@%h", "-l", "INFO"]
         command += ["--without-gossip", "--without-mingle", *options]
         self.name = name

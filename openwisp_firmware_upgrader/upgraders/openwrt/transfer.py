@@ -14,13 +14,13 @@ from ...exceptions import FirmwareUpgraderException, RecoverableFailure, Upgrade
 from ...images import ImageStream
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
-from ..rate import Throttle
+from ..rate import Reports, Throttle
 from . import ssh
 from .facts import parse_sha256
 from .part import Part
 
-# how often the progress is stored, in seconds
-PROGRESS_EVERY = 1.0
+# of all uploads of this worker process
+reports = Reports()
 
 
 class TransferMixin(Part):
@@ -54,7 +54,8 @@ class TransferMixin(Part):
     def _send(self, stream: ImageStream, remote_path: str) -> Exception | None:
         connector = self.connection.connector_instance
         try:
-            with ssh.released(connector, lambda: stream.is_complete):
+            whole = ssh.released(connector, lambda: stream.is_complete)
+            with whole, reports.upload():
                 connector.upload(stream, remote_path)
         except (FirmwareUpgraderException, SoftTimeLimitExceeded):
             raise
@@ -80,7 +81,7 @@ class TransferMixin(Part):
         def on_piece(sent: int) -> None:
             check()
             throttle.wait(sent, check)
-            if sent and time.monotonic() > shown[0] + PROGRESS_EVERY:
+            if sent and time.monotonic() > shown[0] + reports.pause:
                 shown[0] = time.monotonic()
                 progress = start + (end - start) * sent // max(size, 1)
                 journal.record(operation, progress=min(progress, end))
