@@ -51,7 +51,7 @@ def begun(batch) -> int:
 def check(batch) -> None:
     """Every device has one operation, which runs, is due or will be."""
     rows = type(batch).objects.filter(pk=batch.pk)
-    wait_for(rows.filter(launched=True).exists, "the launch", 60, 0.2)
+    wait_for(rows.filter(launched=True).exists, "the launch", 180, 0.2)
     wait_for(lambda: begun(batch) >= ENOUGH, "upgrades that run", 120, 0.5)
     operations = batch.upgradeoperation_set
     devices = list(operations.values_list("device_id", flat=True))

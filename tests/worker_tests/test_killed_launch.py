@@ -32,16 +32,14 @@ def test_every_device_gets_exactly_one_operation(project, fleet_of_rows):
         assert 0 < begun < DEVICES, "the launch was not killed in the middle"
         batch.refresh_from_db()
         assert not batch.launched
+        # a thousand wake-ups may stand in the queue before the scan that goes on
+        project.redis.flush()
         project.worker(pool="solo", slots=1)
         rows = type(batch).objects.filter(pk=batch.pk)
-        wait_for(rows.filter(launched=True).exists, "the rest of the launch", 60)
+        wait_for(rows.filter(launched=True).exists, "the rest of the launch", 240)
     finally:
         project.stop_workers()
         project.redis.flush()
     devices = list(operations.values_list("device_id", flat=True))
     assert len(devices) == DEVICES
     assert len(set(devices)) == DEVICES
-    # nobody works on them any more: they would disturb the tests after this one
-    operations.update(
-        status="aborted", phase="done", next_run_at=None, lease_expires_at=None
-    )
