@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
@@ -67,19 +68,6 @@ def held(batches) -> set:
     return set(rows.filter(lease_expires_at__gte=Now()).values_list("pk", flat=True))
 
 
-def join_in(worker) -> None:
-    """Lets a worker take part that has waited at a queue of its own."""
-    from openwisp2.celery import app
-
-    def joined() -> bool:
-        answers = app.control.add_consumer("celery", reply=True, timeout=2)
-        return any(
-            name.startswith(f"{worker.name}@") for each in answers for name in each
-        )
-
-    wait_for(joined, f"{worker.name} at the common queue", BUSY)
-
-
 def ended(batch) -> bool:
     """Tells whether a mass upgrade is over."""
     return type(batch).objects.filter(pk=batch.pk, status="success").exists()
@@ -113,13 +101,14 @@ def test_a_dead_worker_frees_its_slots(project, organizations):
     fleet.arm("mid_upload")
     killed = project.worker(slots=2, FIRMWARE_CONCURRENCY=LIMITS)
     project.worker(slots=2, FIRMWARE_CONCURRENCY=LIMITS)
-    # ready but idle: while it starts the devices would fall silent for too long
-    third = project.worker("-Q", "later", slots=4, FIRMWARE_CONCURRENCY=LIMITS)
+    # ready but stopped: while it starts the devices would fall silent for too long
+    third = project.worker(slots=4, FIRMWARE_CONCURRENCY=LIMITS)
+    third.process.kill(signal.SIGSTOP)
     batches = [launch(firmware) for firmware, _uuids in found]
     fleet.wait_hook("mid_upload", TOTAL)
     before = held(batches)
     assert len(before) == TOTAL
-    join_in(third)
+    third.process.kill(signal.SIGCONT)
     time.sleep(TICK)
     assert held(batches) == before
     killed.kill()
