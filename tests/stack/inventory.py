@@ -62,7 +62,8 @@ class Firmware:
 def credentials(owner, port: int):
     """Returns SSH credentials for all simulated devices behind one port."""
     return load_any_model("connection", "Credentials").objects.create(
-        name=f"Fleet {port}",
+        # a port is free again once its fleet has ended
+        name=f"Fleet {port} {uuid4().hex[:8]}",
         organization=owner,
         connector="openwisp_controller.connection.connectors.ssh.Ssh",
         params={"username": "root", "password": "password", "port": port},
