@@ -10,19 +10,26 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import lanes  # noqa: E402 beside this program
+from counts import (  # noqa: E402 the same
+    NUMBERS,
+    Total,
+    checked,
+    of_django,
+    of_pytest,
+)
 from stack import PostgreSQL, Redis  # noqa: E402 tests/ must be on the path
 
 OLDEST_DJANGO = "5.1"
-Counts = dict[str, int]
+Counts = dict[str, Any]
 PACKAGE = "openwisp_firmware_upgrader"
 SELENIUM = f"{PACKAGE}.tests.test_selenium"
 DEFAULT = "not slow and not long and not chaos"
@@ -47,24 +54,6 @@ class Part:
     lane: str = ""
 
 
-@dataclass
-class Total:
-    """The numbers of all parts so far."""
-
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    broken: list[str] = field(default_factory=list)
-
-    def add(self, name: str, counts: Counts) -> None:
-        """Adds the numbers of one part."""
-        self.passed += counts["passed"]
-        self.failed += counts["failed"]
-        self.skipped += counts["skipped"]
-        if counts["failed"]:
-            self.broken.append(name)
-
-
 def execute(command: list[str], **env: str) -> int:
     """Runs a command in the root of the project and returns its exit code."""
     environment = {**os.environ, **env}
@@ -77,15 +66,7 @@ def django(labels: list[str], folder: Path, **env: str) -> Counts:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "runtests.py"]
     env = {"COUNTS_FILE": str(counts), "TESTING": "1", **env}
     code = execute([*command, *labels], **env)
-    return checked(json.loads(counts.read_text()) if counts.exists() else None, code)
-
-
-def checked(counts: Counts | None, code: int) -> Counts:
-    """Returns the numbers; a runner that died without any counts as one failure."""
-    counts = counts or {"passed": 0, "failed": 0, "skipped": 0}
-    if code and not counts["failed"]:
-        counts["failed"] = 1
-    return counts
+    return of_django(counts, code)
 
 
 def pytest(arguments: list[str], folder: Path, **env: str) -> Counts:
@@ -101,14 +82,7 @@ def pytest(arguments: list[str], folder: Path, **env: str) -> Counts:
         "no:cacheprovider",
     ]
     code = execute([*command, f"--junitxml={report}", *arguments], **env)
-    if not report.exists():
-        return checked(None, code or 1)
-    suite = next(ET.parse(report).getroot().iter("testsuite"))
-    number = {name: int(suite.get(name, 0)) for name in ("tests", "skipped")}
-    bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-    passed = number["tests"] - number["skipped"] - bad
-    counts = {"passed": passed, "failed": bad, "skipped": number["skipped"]}
-    return checked(counts, code)
+    return of_pytest(report, code)
 
 
 def unit(folder: Path) -> Counts:
@@ -148,18 +122,22 @@ def all_seeds(folder: Path) -> Counts:
 def browser(folder: Path) -> Counts:
     """Tests in Chromium, as often as ``REPEAT`` says; a line for each time."""
     times = int(os.environ.get("REPEAT", "1"))
-    total = {"passed": 0, "failed": 0, "skipped": 0}
+    total = Total()
     lines = []
     for number in range(1, times + 1):
         started = time.monotonic()
         here = folder / str(number)
         here.mkdir()
-        for counts in (of("browser_tests")(here), selenium(here)):
-            total = {name: total[name] + counts[name] for name in total}
-            lines.append(f"{number} of {times}: {counts}")
-        lines[-2:] = [f"{lines[-2]} and {counts}, {time.monotonic() - started:.0f} s"]
+        both = of("browser_tests")(here), selenium(here)
+        for counts in both:
+            total.add(str(number), counts)
+        sums = ", ".join(
+            f"{sum(counts[name] for counts in both)} {name}" for name in NUMBERS
+        )
+        took = time.monotonic() - started
+        lines.append(f"{number} of {times}: {sums}, {took:.0f} s")
     print(*lines, sep="\n", flush=True)
-    return total
+    return dataclasses.asdict(total)
 
 
 def selenium(folder: Path) -> Counts:
@@ -288,11 +266,7 @@ def main(arguments: list[str]) -> int:
     total = run_in_lanes(parts) if together else run_one_by_one(parts)
     if options.counts:
         options.counts.write_text(json.dumps(dataclasses.asdict(total)))
-    if total.skipped:
-        print(f"{total.skipped} skipped, their reasons stand above")
-    if total.broken:
-        print(f"Failed parts: {', '.join(total.broken)}")
-    print(f"{total.passed} passed, {total.failed} failed")
+    total.say()
     return 1 if total.failed else 0
 
 

@@ -242,7 +242,7 @@ class Browserless:
 
     def send(self, method, path, body=b"", **headers):
         """Returns (status, body) of the answer."""
-        opened = http.client.HTTPConnection(self.address, timeout=30)
+        opened = http.client.HTTPConnection(self.address, timeout=120)
         headers = {"Authorization": f"Bearer {self.token}", **headers}
         names = {name.lower() for name in headers}
         try:

@@ -14,7 +14,7 @@ SILENCE = 0.2
 def connect(web, path, cookie=""):
     """Returns an open connection; an exception when it is refused."""
     url = f"{web.url.replace('http', 'ws', 1)}/ws/firmware-upgrader/{path}/"
-    return websocket.create_connection(url, timeout=20, cookie=cookie)
+    return websocket.create_connection(url, timeout=60, cookie=cookie)
 
 
 class Listener(threading.Thread):

@@ -36,7 +36,7 @@ def work(number, of, folder):
             share = slice(number, None, of)
             # Django's test client, which fetched the document, undoes this
             with connections_kept():
-                drive(schema, world, REQUESTS, f"{SEED}-{number}", share)
+                drive(schema, world, REQUESTS, SEED, share)
         finally:
             sys.stdout.flush()
             transaction.set_rollback(True)

@@ -15,11 +15,17 @@ class CountingRunner(DiscoverRunner):
         if path := os.environ.get("COUNTS_FILE"):
             bad = len(result.failures) + len(result.errors)
             bad += len(result.unexpectedSuccesses)
+            wrong = [*result.failures, *result.errors]
             skipped = [str(test) for test, _ in result.skipped]
             counts = {
                 "passed": result.testsRun - bad - len(skipped),
                 "failed": bad,
                 "skipped": len(skipped),
+                # the last line of a traceback tells what was wrong
+                "failures": [
+                    f"{test}: {text.strip().splitlines()[-1][:160]}"
+                    for test, text in wrong
+                ],
             }
             Path(path).write_text(json.dumps(counts))
         return super().suite_result(suite, result, **kwargs)
