@@ -217,7 +217,9 @@ def measure(options) -> dict:
         )
         with fleet:
             with pinned(CORES[:1] if options.pin else CORES):
+                used = time.process_time()
                 best = PlainLoop(fleet, image).seconds(options.slots)
+                used = time.process_time() - used
             fleet.reset()
             found = ours(project, fleet, options)
             twice = fleet.ledger().flashed_more_than_once
@@ -230,6 +232,7 @@ def measure(options) -> dict:
         "workers": options.workers,
         "pinned": options.pin,
         "ideal seconds": round(best, 1),
+        "cpu of ideal": round(used / options.devices, 3),
         **found,
         "ratio": round(found["seconds"] / best, 2),
         "flashed twice": len(twice),

@@ -14,6 +14,11 @@
   // when the mass upgrade began, in milliseconds of this page's clock
   let began = null;
 
+  /* Whether a mass upgrade with this status is over. */
+  function hasEnded(status) {
+    return FINISHED.includes(status);
+  }
+
   function drawTotal(element, counts) {
     const number = counts[element.dataset.status];
     if (Number.isInteger(number)) {
@@ -52,7 +57,7 @@
 
   function timeLeft(state, elapsed) {
     const { completed, total } = state;
-    if (FINISHED.includes(state.status) || !completed) {
+    if (hasEnded(state.status) || !completed) {
       return "";
     }
     return inWords((elapsed / completed) * (total - completed));
@@ -66,7 +71,7 @@
     const elapsed = performance.now() - began;
     drawFact("duration", inWords(elapsed));
     drawFact("time-left", timeLeft(state, elapsed));
-    if (FINISHED.includes(state.status)) {
+    if (hasEnded(state.status)) {
       began = null;
     }
   }
@@ -87,5 +92,5 @@
     drawTimes(state);
   }
 
-  firmware.batchSummary = { draw };
+  firmware.batchSummary = { draw, hasEnded };
 })();

@@ -47,7 +47,7 @@
   }
 
   function percentOf({ status, completed, total, progress }) {
-    if (["success", "failed", "cancelled"].includes(status)) {
+    if (firmware.batchSummary.hasEnded(status)) {
       return 100;
     }
     if (typeof progress === "number") {
