@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import JSONField, QuerySet, Value
+from django.db.models import Exists, JSONField, QuerySet, Value
 from django.db.models.functions import Now
 
 from .announcements import announce, remember_line
@@ -280,7 +280,8 @@ def _note_installed(operation: Any) -> None:
         status=OperationStatus.IN_PROGRESS,
         created__gt=operation.created,
     )
-    if operation.image_id is None or newer.exists():
+    if operation.image_id is None:
         return
     rows = load_model("DeviceFirmware").objects.filter(device_id=operation.device_id)
+    rows = rows.filter(~Exists(newer))
     rows.update(image_id=operation.image_id, installed=True, modified=Now())

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
-from swapper import load_model as load_any_model
 
 from .. import journal, leases
 from ..exceptions import (
@@ -21,6 +20,7 @@ from ..guarded_update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
+from .open_connection import open_connection
 from .retries import max_retries
 from .settle_batch import settle_ended
 
@@ -147,9 +147,8 @@ def working_connection(operation: Any) -> Any:
     Raises UpgradeAborted without any SSH connection, RecoverableFailure when
     none of them works.
     """
-    connections = load_any_model("connection", "DeviceConnection")
     try:
-        return connections.get_working_connection(operation.device)
+        return open_connection(operation, operation.device)
     except NoWorkingDeviceConnectionError as error:
         if error.connection is None:
             raise UpgradeAborted(_no_connection_text()) from error

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from .. import keeper, leases, limits, wakeups
 from .. import settings as app_settings
 from ..exceptions import LeaseLost, RecoverableFailure
-from ..log_times import HEAVY
 from ..naps import nap
 from ..statuses import OperationStatus
 from .clean_up_device import clean_up_cancelled
@@ -55,6 +54,8 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
     if leases.take_turns():
         _work_by_turns(task, operation_id, run)
         return
+    if run is not None and _is_stale(operation_id, run):
+        return
     _verify_what_is_due(task)
     try:
         claimed = leases.claim(operation_id, run, seconds=leases.lease_seconds())
@@ -63,8 +64,8 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
         return
     if claimed is not None:
         _work_on(task, operation_id, claimed)
-    else:
-        _see_why_not(operation_id, run)
+    elif run is None:
+        _is_stale(operation_id, run)
 
 
 def _verify_what_is_due(task: Any) -> None:
@@ -126,16 +127,21 @@ def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None
 def _load(operation_id: Any) -> Any:
     related = ("device", "image__build__category", "batch")
     rows = leases.operations().select_related(*related)
-    return rows.defer(*HEAVY).get(pk=operation_id)
+    # the log is told with the first live event
+    return rows.defer("log_times").get(pk=operation_id)
 
 
-def _see_why_not(operation_id: Any, run: int | None) -> None:
+def _is_stale(operation_id: Any, run: int | None) -> bool:
+    # most wake-ups for a proof come when another slot has taken it already
     rows = leases.operations().filter(pk=operation_id)
-    status = rows.values_list("status", flat=True).first()
-    if status is None:
+    found = rows.values_list("status", "runs").first()
+    if found is None:
         _warn_of_deletion(operation_id)
-    elif status == OperationStatus.CANCELLED:
+        return True
+    status, current = found
+    if status == OperationStatus.CANCELLED:
         clean_up_cancelled(operation_id, run)
+    return status != OperationStatus.IN_PROGRESS or current != run
 
 
 def _warn_of_deletion(operation_id: Any) -> None:

@@ -32,6 +32,7 @@ from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
 from .conclude_half import end_by_verdict, wait_for_reboot
 from .first_half import make_upgrader
+from .open_connection import open_connection
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,11 @@ def run_second_half(operation: Any) -> None:
     upgrader_class: Any = OpenWrt
     connection = None
     try:
-        connection, reachable = pick_connection(operation)
+        connection, reachable, others = pick_connection(operation)
         operation.hold.connection = connection
         upgrader_class = type(make_upgrader(operation, connection))
         _refuse_unreachable(operation, connection, reachable)
-        connection = _open(operation, connection)
+        connection = _open(operation, [connection, *others])
         operation.hold.connection = connection
         _verify(make_upgrader(operation, connection))
     except (LeaseLost, UpgradeCancelled, DatabaseError):
@@ -101,10 +102,10 @@ def _verify(upgrader: Any) -> None:
     verify()
 
 
-def pick_connection(operation: Any) -> tuple[Any, bool]:
-    """Returns the device's likeliest connection and whether its port answers.
+def pick_connection(operation: Any) -> tuple[Any, bool, list[Any]]:
+    """Returns the device's likeliest connection, whether its port answers, the others.
 
-    The connection is not opened. The device is read again, since its address
+    No connection is opened. The device is read again, since its address
     may have changed meanwhile. Outside of workers nobody waits for the slot of
     an attempt, so that every port is taken to answer.
     Raises DeviceNotReachableYet without any enabled SSH connection.
@@ -119,17 +120,18 @@ def pick_connection(operation: Any) -> tuple[Any, bool]:
             _("No enabled SSH connection is available for this device.")
         )
     if not operation.hold.is_watched:
-        return found[0], True
+        return found[0], True, found[1:]
     reachable = next(filter(answers, found), None)
-    return reachable or found[0], reachable is not None
+    likeliest = reachable or found[0]
+    found.remove(likeliest)
+    return likeliest, reachable is not None, found
 
 
-def _open(operation: Any, likeliest: Any) -> Any:
-    connections = type(likeliest)
+def _open(operation: Any, found: list[Any]) -> Any:
     try:
-        return connections.get_working_connection(likeliest.device)
+        return open_connection(operation, found[0].device, found)
     except NoWorkingDeviceConnectionError as error:
-        tried = error.connection or likeliest
+        tried = error.connection or found[0]
         _log_attempt(operation, tried)
         why = str(error) or tried.failure_reason
         raise DeviceNotReachableYet(why) from error

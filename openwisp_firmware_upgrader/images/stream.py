@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-PIECE = 16 * 1024
+# what one SSH packet takes: paramiko sends 32 KiB less its own 64 bytes at most,
+# which OpenSSH and dropbear accept
+PIECE = 32 * 1024 - 64
+# scp asks for so much, half a packet, and takes whatever it gets
+SCP_ASKS_FOR = 16 * 1024
 
 
 class ImageTooShort(Exception):
@@ -41,9 +45,10 @@ class ImageStream:
         return self.sent >= self._size
 
     def read(self, size: int | None = None) -> bytes:
-        """Returns the next piece, at most 16 KiB; raises when it must stop."""
+        """Returns the next piece, at most one packet; raises when it must stop."""
         self._on_piece(self.sent)
-        wanted = PIECE if size is None or size < 0 else min(size, PIECE)
+        whole = size is None or size < 0 or size == SCP_ASKS_FOR
+        wanted = PIECE if whole else min(size, PIECE)
         piece = self._image.read(min(wanted, self._size - self.sent))
         if not piece and not self.is_complete and wanted:
             raise ImageTooShort(f"{self.sent} of {self._size} bytes could be read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from ..exceptions import (
 
 # what a link that breaks before the flash raises; nothing was lost
 LINK_FAILURES = (SSHException, EOFError, OSError, CommandTimeoutException)
+# seconds between two writes that tell nothing but a progress
+MOVES_EVERY = 0.3
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class StepRunner:
 
     steps: tuple[Step, ...] = ()
     upgrade_operation: Any
+    # monotonic time of the last write of a move
+    _moved_at: float
 
     def run_steps(self, **values: Any) -> None:
         """Runs all steps.
@@ -60,6 +65,7 @@ class StepRunner:
         """
         try:
             reached = None
+            self._moved_at = time.monotonic()
             for step in self.steps:
                 reached = self._run_step(step, values, reached)
             self._record_move(None, reached)
@@ -75,15 +81,25 @@ class StepRunner:
     ) -> int | None:
         if step.cancellable:
             self._check_cancellation()
-        self._record_move(step.phase, reached)
+        # what one step reached and the phase of the next are one write
+        phase = None if step.phase == self.upgrade_operation.phase else step.phase
+        if phase is not None or not self._moves_soon_again():
+            self._record_move(phase, reached)
+            reached = None
         getattr(self, step.method)(*(values[name] for name in step.takes))
-        return step.reaches
+        return reached if step.reaches is None else step.reaches
+
+    def _moves_soon_again(self) -> bool:
+        # nobody sees steps of milliseconds, but each write costs some; outside of
+        # workers others may look at the row after each step
+        held = self.upgrade_operation.hold
+        is_watched = held is not None and held.is_watched
+        return is_watched and time.monotonic() < self._moved_at + MOVES_EVERY
 
     def _record_move(self, phase: str | None, reached: int | None) -> None:
-        # what one step reached and the phase of the next are one write
-        phase = None if phase == self.upgrade_operation.phase else phase
         if phase is not None or reached is not None:
             journal.record(self.upgrade_operation, phase=phase, progress=reached)
+            self._moved_at = time.monotonic()
 
     def _reason(self, error: Exception) -> Exception:
         held = self.upgrade_operation.hold
