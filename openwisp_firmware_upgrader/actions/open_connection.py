@@ -27,8 +27,9 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     if not is_watched or _is_replaced(model):
         return model.get_working_connection(device)
     # as the controller does it, but with one query instead of seven
+    rows = _connections(model, device) if found is None else found
     tried = None
-    for tried in _connections(model, device) if found is None else found:
+    for tried in (row for row in rows if row.credentials.connector == SSH):
         if tried.connect():
             return tried
     raise NoWorkingDeviceConnectionError(connection=tried)
@@ -40,8 +41,6 @@ def _is_replaced(model: Any) -> bool:
 
 
 def _connections(model: Any, device: Any) -> Any:
-    rows = model.objects.filter(
-        device_id=device.pk, enabled=True, credentials__connector=SSH
-    )
+    rows = model.objects.filter(device_id=device.pk, enabled=True)
     # the device is read again: its address may have changed since
     return rows.select_related("device", "credentials").order_by("-is_working")

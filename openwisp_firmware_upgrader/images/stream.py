@@ -47,8 +47,9 @@ class ImageStream:
     def read(self, size: int | None = None) -> bytes:
         """Returns the next piece, at most 24 KiB; raises when it must stop."""
         self._on_piece(self.sent)
-        whole = size is None or size < 0 or size == SCP_ASKS_FOR
-        wanted = PIECE if whole else min(size, PIECE)
+        if size is None or size < 0 or size == SCP_ASKS_FOR:
+            size = PIECE
+        wanted = min(size, PIECE)
         piece = self._image.read(min(wanted, self._size - self.sent))
         if not piece and not self.is_complete and wanted:
             raise ImageTooShort(f"{self.sent} of {self._size} bytes could be read")

@@ -77,6 +77,15 @@ class TestOpenConnection(FakeDeviceMixin, TransactionTestCase):
         self.assertIs(connection.is_working, False)
         self.assertEqual(connection.failure_reason, "no route to host")
 
+    def test_other_protocols_are_left_alone(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        found = list(device.deviceconnection_set.select_related("credentials"))
+        found[0].credentials.connector = "openwisp_controller.snmp.Snmp"
+        no_connection = self.assertRaises(NoWorkingDeviceConnectionError)
+        with at_work(operation), reached(self._fake(device)), no_connection:
+            open_connection(operation, device, found)
+
     def test_disabled_connections_are_left_alone(self):
         device, image = self._environment()
         device.deviceconnection_set.update(enabled=False)

@@ -24,8 +24,8 @@ from ..exceptions import (
 
 # what a link that breaks before the flash raises; nothing was lost
 LINK_FAILURES = (SSHException, EOFError, OSError, CommandTimeoutException)
-# seconds between two writes that tell nothing but a progress
-MOVES_EVERY = 0.3
+# seconds between two writes that tell nothing but a progress (decision 18)
+MOVES_EVERY = 1.0
 
 
 @dataclass(frozen=True)
