@@ -27,6 +27,7 @@ from swapper import load_model as load_any_model
 
 from .actions.settle_batch import count_operations
 from .exceptions import FirmwareNotChanged
+from .log_text import reason
 from .signals import mass_upgrade_finished
 from .statuses import BatchStatus, OperationStatus
 from .swapper import load_model
@@ -128,14 +129,14 @@ def _tell_operation(operation: Any) -> None:
         device=device.name,
         device_text=_plain(device.name),
         image_text=_plain(str(operation.image or "")),
-        reason_text=_plain(_last_line(operation)),
+        reason_text=_plain(_reason(operation)),
     )
 
 
-def _last_line(operation: Any) -> str:
+def _reason(operation: Any) -> str:
     rows = type(operation).objects.filter(pk=operation.pk)
-    log = rows.values_list("log", flat=True).first() or ""
-    return log.rsplit("\n", 1)[-1][:REASON_LENGTH]
+    log, evidence = rows.values_list("log", "evidence").first() or ("", None)
+    return " ".join(reason(log, evidence).split("\n"))[:REASON_LENGTH]
 
 
 def _tell_batch(batch: Any) -> None:

@@ -79,6 +79,13 @@ class TestOperations(NotificationMixin, TestCase):
             self.assertFalse(journal.finish(operation, "failed"))
         self.assertEqual(Notification.objects.count(), 2)
 
+    def test_what_the_device_said_belongs_to_the_reason(self):
+        self._people()
+        operation = self._launched()
+        self._end(operation, lines=["The device refused it: no room", "at all"])
+        row = Notification.objects.filter(recipient__is_superuser=True).get()
+        self.assertIn("The device refused it: no room at all", row.message)
+
     def test_success_and_cancel_are_not_told(self):
         self._people()
         self._end(self._launched(), "success")
