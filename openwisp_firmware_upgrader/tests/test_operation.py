@@ -195,6 +195,22 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
             journal.finish(operation, "failed")
         self.assertEqual(rows.get().evidence, {**known, "flash_answer": 0})
 
+    def test_whoever_goes_on_uploads_beside_the_file_of_a_lost_worker(self):
+        device, image = self._environment()
+        operation = self._operation(device, image)
+        left = f"/tmp/{image.file.name.rsplit('/', 1)[-1]}"
+        rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
+        rows.update(evidence={"remote_path": left}, runs=1)
+        operation.refresh_from_db()
+        fake = self._fake(device)
+        with reached(fake):
+            operation.upgrade(recoverable=False)
+        operation.refresh_from_db()
+        self.assertEqual(operation.status, "success", operation.log)
+        own = left.replace("/tmp/", "/tmp/run2-")
+        self.assertTrue(any(own in each for each in fake.commands), fake.commands)
+        self.assertIn(f"rm -f {left}", fake.commands)
+
     def test_evidence_is_committed_before_the_device_is_told_to_flash(self):
         device, image = self._environment()
         operation = self._operation(device, image)

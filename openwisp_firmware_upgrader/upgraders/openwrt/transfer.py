@@ -34,6 +34,21 @@ class TransferMixin(Part):
         """Returns where on the device the image is stored."""
         return f"{self.REMOTE_UPLOAD_DIR}/{image.name.rsplit('/', 1)[-1]}"
 
+    def _unshared(self, path: str) -> str:
+        # a worker that was stopped in the middle of an upload goes on for a moment
+        # when it wakes up: it must not empty the file that is flashed by then
+        held = self.upgrade_operation.hold
+        if held is None or not self.upgrade_operation.evidence.get("remote_path"):
+            return path
+        folder, _slash, name = path.rpartition("/")
+        return f"{folder}/run{held.run}-{name}"
+
+    def _remove_what_was_left(self, path: str) -> None:
+        left = self.upgrade_operation.evidence.get("remote_path")
+        if left and left != path:
+            command = f"rm -f {shlex.quote(left)}"
+            self.exec_command(command, raise_unexpected_exit=False)
+
     def upload(self, image_file: Any, remote_path: str) -> None:
         """Makes room, uploads the image and compares its SHA-256.
 
@@ -43,6 +58,7 @@ class TransferMixin(Part):
 
         Raises RecoverableFailure when it did not arrive whole.
         """
+        self._remove_what_was_left(remote_path)
         self.check_memory(image_file)
         checksum, size = self._measure(image_file)
         # written ahead: whoever ends the operation must remove the file

@@ -78,7 +78,8 @@ class OpenWrt(
 
         Raises DeviceRebooting once the device was told to flash, or the outcome.
         """
-        self.run_steps(image=image, path=self.get_remote_path(image))
+        path = self._unshared(self.get_remote_path(image))
+        self.run_steps(image=image, path=path)
 
     def exec_command(self, *args: Any, **kwargs: Any) -> Any:
         """Runs a command on the device, see the connector."""
