@@ -180,6 +180,11 @@ class Keeper:
             hold.renewed_at = now
 
 
+def watches(operation: Any) -> bool:
+    """Tells whether a worker is at work on an operation, watched by its keeper."""
+    return operation.hold is not None and operation.hold.is_watched
+
+
 def may_be_renewed(hold: Hold) -> bool:
     """Tells whether a hold keeps its lease.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 NUMBERS = ("passed", "failed", "skipped")
-# characters of what a failed test said; the whole stands above
-SHORT = 160
+# characters of a failed test's name and words; the whole stands above
+SHORT = 240
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Total:
         if self.skipped:
             print(f"{self.skipped} skipped, their reasons stand above")
         for failure in self.failures:
-            print(f"FAILED {failure}")
+            print(f"FAILED {failure[:SHORT]}")
         if self.broken:
             print(f"Failed parts: {', '.join(self.broken)}")
         print(f"{self.passed} passed, {self.failed} failed")
@@ -79,7 +79,7 @@ def of_pytest(file: Path, code: int) -> dict[str, Any]:
         "skipped": number["skipped"],
         "failures": [
             f"{case.get('classname')}::{case.get('name')}: "
-            f"{' '.join(cause.get('message', '').split())[:SHORT]}"
+            f"{' '.join(cause.get('message', '').split())}"
             for case in suite.iter("testcase")
             for cause in case
             if cause.tag in ("failure", "error")

@@ -9,6 +9,8 @@ from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
+from .. import keeper
+
 SSH = f"{Ssh.__module__}.{Ssh.__qualname__}"
 
 
@@ -23,8 +25,7 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     Raises NoWorkingDeviceConnectionError as the controller does.
     """
     model = load_any_model("connection", "DeviceConnection")
-    is_watched = operation.hold is not None and operation.hold.is_watched
-    if not is_watched or _is_replaced(model):
+    if not keeper.watches(operation) or _is_replaced(model):
         return model.get_working_connection(device)
     # as the controller does it, but with one query instead of seven
     rows = _connections(model, device) if found is None else found

@@ -64,8 +64,8 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
         return
     if claimed is not None:
         _work_on(task, operation_id, claimed)
-    elif run is None:
-        _is_stale(operation_id, run)
+    elif run is None and not leases.operations().filter(pk=operation_id).exists():
+        _warn_of_deletion(operation_id)
 
 
 def _verify_what_is_due(task: Any) -> None:
@@ -131,7 +131,7 @@ def _load(operation_id: Any) -> Any:
     return rows.defer("log_times").get(pk=operation_id)
 
 
-def _is_stale(operation_id: Any, run: int | None) -> bool:
+def _is_stale(operation_id: Any, run: int) -> bool:
     # most wake-ups for a proof come when another slot has taken it already
     rows = leases.operations().filter(pk=operation_id)
     found = rows.values_list("status", "runs").first()

@@ -72,11 +72,12 @@ def run_second_half(operation: Any) -> None:
     upgrader_class: Any = OpenWrt
     connection = None
     try:
-        connection, reachable, others = pick_connection(operation)
+        found, reachable = pick_connections(operation)
+        connection = found[0]
         operation.hold.connection = connection
         upgrader_class = type(make_upgrader(operation, connection))
         _refuse_unreachable(operation, connection, reachable)
-        connection = _open(operation, [connection, *others])
+        connection = _open(operation, found)
         operation.hold.connection = connection
         _verify(make_upgrader(operation, connection))
     except (LeaseLost, UpgradeCancelled, DatabaseError):
@@ -102,8 +103,8 @@ def _verify(upgrader: Any) -> None:
     verify()
 
 
-def pick_connection(operation: Any) -> tuple[Any, bool, list[Any]]:
-    """Returns the device's likeliest connection, whether its port answers, the others.
+def pick_connections(operation: Any) -> tuple[list[Any], bool]:
+    """Returns the device's connections, the likeliest first, and whether it answers.
 
     No connection is opened. The device is read again, since its address
     may have changed meanwhile. Outside of workers nobody waits for the slot of
@@ -120,11 +121,12 @@ def pick_connection(operation: Any) -> tuple[Any, bool, list[Any]]:
             _("No enabled SSH connection is available for this device.")
         )
     if not operation.hold.is_watched:
-        return found[0], True, found[1:]
+        return found, True
     reachable = next(filter(answers, found), None)
-    likeliest = reachable or found[0]
-    found.remove(likeliest)
-    return likeliest, reachable is not None, found
+    if reachable is not None:
+        found.remove(reachable)
+        found.insert(0, reachable)
+    return found, reachable is not None
 
 
 def _open(operation: Any, found: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from paramiko import SSHException
 
-from .. import journal
+from .. import journal, keeper
 from ..exceptions import (
     DeviceRebooting,
     FirmwareUpgraderException,
@@ -92,9 +92,8 @@ class StepRunner:
     def _moves_soon_again(self) -> bool:
         # nobody sees steps of milliseconds, but each write costs some; outside of
         # workers others may look at the row after each step
-        held = self.upgrade_operation.hold
-        is_watched = held is not None and held.is_watched
-        return is_watched and time.monotonic() < self._moved_at + MOVES_EVERY
+        is_soon = time.monotonic() < self._moved_at + MOVES_EVERY
+        return is_soon and keeper.watches(self.upgrade_operation)
 
     def _record_move(self, phase: str | None, reached: int | None) -> None:
         if phase is not None or reached is not None:

@@ -229,8 +229,9 @@ def test_sockets(project, web, world):
         socket.send(b"\x00\xff", opcode=websocket.ABNF.OPCODE_BINARY)
         for ask in ASKS:
             socket.send(json.dumps(ask))
-        heard = everything(socket)
         # still there after all of that, and knows the state
+        socket.send(json.dumps({"type": "request_current_state", "protocol": 2}))
+        heard = everything(socket)
         socket.send(json.dumps({"type": "request_current_state"}))
         assert json.loads(socket.recv())["type"] in ("operation_update", "batch_state")
         assert heard

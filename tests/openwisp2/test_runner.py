@@ -23,8 +23,7 @@ class CountingRunner(DiscoverRunner):
                 "skipped": len(skipped),
                 # the last line of a traceback tells what was wrong
                 "failures": [
-                    f"{test}: {text.strip().splitlines()[-1][:160]}"
-                    for test, text in wrong
+                    f"{test}: {text.strip().splitlines()[-1]}" for test, text in wrong
                 ],
             }
             Path(path).write_text(json.dumps(counts))
