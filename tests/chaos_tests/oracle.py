@@ -10,6 +10,8 @@ UNKNOWN = "not known whether"
 DIED = "the worker died"
 # what may cost a run its lease, besides a machine that is too busy
 HITS_WORKERS = ("sigkill", "sigterm", "pause", "steal", "postgres_restart")
+# what neither a device nor a worker nor a user can be blamed for
+MESSAGES_ONLY = {"duplicates", "reordered", "stale", "redis_flush"}
 SLACK = 3
 ENDED = ("success", "failed", "aborted", "cancelled")
 
@@ -59,7 +61,22 @@ def judge_device(run, rows, report, fault: str) -> list[str]:
     corrupt = [f for f in report.flashes if f.sha256 != run.image.checksum]
     if corrupt:
         found.append(f"a corrupt image was flashed: {corrupt}")
+    if fault == "none":
+        found += judge_healthy(run, rows, report)
     return found + judge_claims(run, rows, report, fault)
+
+
+def judge_healthy(run, rows, report) -> list[str]:
+    """Returns what a device without a fault of its own cannot have caused."""
+    found = []
+    # a relaunched upgrade may find the first one still running
+    if not run.plan.has("relaunch"):
+        found += ["aborted for no reason" for r in rows if r.status == "aborted"]
+    if {fault.kind for fault in run.plan.faults} <= MESSAGES_ONLY:
+        found += ["failed for no reason" for r in rows if r.status == "failed"]
+        if report.max_sessions > 1:
+            found.append(f"{report.max_sessions} sessions at once")
+    return found
 
 
 def hits_workers(plan) -> int:
