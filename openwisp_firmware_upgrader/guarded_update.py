@@ -7,16 +7,19 @@ it, only under the worker's own run number.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
-from django.db.models import JSONField, QuerySet, Value
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from .announcements import announce
+from .change import Change
 from .database import steadily
 from .exceptions import LeaseLost, UpgradeCancelled
 from .leases import operations
-from .log_text import appended, clean, take_pending
+from .log_text import clean, take_pending
+from .prepared import Prepared, Slot
 from .statuses import OperationStatus
 
 # set on an instance whose evidence has facts that were not stored yet
@@ -41,34 +44,50 @@ def store(
     Returns whether the row was hit.
     """
     fresh = [clean(line) for line in lines]
-    values = values_of(operation, fresh, fields, lease)
-    if not update(guarded(operation), values):
+    if not write(operation, change_of(operation, fresh, fields, lease)):
         return False
     mirror(operation, fields)
     announce(operation, fields, fresh)
     return True
 
 
-def values_of(
+def change_of(
     operation: Any,
     lines: list[str],
     fields: dict[str, Any],
-    lease: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Returns the assignments of an UPDATE, with all that was noted or buffered."""
+    lease: dict[str, Any] | None = None,
+) -> Change:
+    """Returns what an UPDATE stores, with all that was noted or buffered."""
     if operation.__dict__.pop(NOTED, False):
         fields = {"evidence": operation.evidence, **fields}
-    values = {**(lease or {}), **_assignments(fields), "modified": Now()}
-    text = "\n".join([*take_pending(operation), *lines])
-    if text:
-        values |= appended(text, capped="status" not in fields)
-    return values
+    text = "\n".join([*take_pending(operation), *lines]) or None
+    return Change({**(lease or {}), **fields}, text, capped="status" not in fields)
 
 
 @steadily
-def update(rows: QuerySet[Any], values: dict[str, Any]) -> int:
-    """Updates rows; returns how many were hit."""
-    return rows.update(**values)
+def write(operation: Any, change: Change) -> int:
+    """Stores a change under guard; returns how many rows were hit."""
+    held = operation.hold
+    statement = _statement(change.shape, held is not None, guarded)
+    key = {"pk": operation.pk, "held_run": held.run if held else 0}
+    return statement.update(**key, **change.values)
+
+
+@lru_cache(maxsize=256)
+def _statement(shape: Any, held: bool, guard: Any) -> Prepared:
+    def build() -> tuple[QuerySet[Any], dict[str, Any]]:
+        model = operations().model
+        hold = SimpleNamespace(run=Slot.of(model, "runs", "held_run"))
+        pattern = SimpleNamespace(pk=Slot.of(model, "pk"), hold=hold if held else None)
+        return guard(pattern), Change.assignments_of(shape, model)
+
+    return Prepared(build)
+
+
+@steadily
+def update(rows: QuerySet[Any], change: Change) -> int:
+    """Stores a change in rows; returns how many were hit."""
+    return rows.update(**change.assignments())
 
 
 def guarded(operation: Any) -> QuerySet[Any]:
@@ -91,13 +110,6 @@ def _is_cancelled_and_ours(operation: Any) -> bool:
     if operation.hold is not None:
         rows = rows.filter(runs=operation.hold.run)
     return rows.exists()
-
-
-def _assignments(fields: dict[str, Any]) -> dict[str, Any]:
-    values = dict(fields)
-    if "evidence" in values:
-        values["evidence"] = Value(values["evidence"], JSONField())
-    return values
 
 
 def mirror(operation: Any, fields: dict[str, Any]) -> None:

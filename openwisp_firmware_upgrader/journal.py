@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, JSONField, QuerySet, Value
-from django.db.models.functions import Now
+from django.db.models import JSONField, QuerySet, Value
 
 from .announcements import announce, remember_line
+from .change import Change, FromNow
 from .database import steadily
-from .guarded_update import NOTED, guarded, mirror, store, update, values_of, why_lost
-from .leases import operations, seconds_from_now
-from .log_text import appended, clean, lines_of_reason, take_pending
+from .guarded_update import NOTED, change_of, mirror, store, update, why_lost, write
+from .installed import note_installed
+from .leases import operations
+from .log_text import clean, lines_of_reason, take_pending
 from .signals import (
     firmware_upgrader_log_updated,
     upgrade_half_ending,
 )
 from .statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
-from .swapper import load_model
 
 
 def record(
@@ -70,6 +70,15 @@ def note(operation: Any, evidence: dict[str, Any]) -> None:
     operation.__dict__[NOTED] = True
 
 
+def store_notes(operation: Any) -> None:
+    """Stores what was noted, if that did not happen yet.
+
+    Raises like `record`.
+    """
+    if operation.__dict__.get(NOTED):
+        record(operation)
+
+
 def log_line(operation: Any, line: str, save: bool = True) -> None:
     """Appends a line to the log; with ``save=False`` at the next write.
 
@@ -98,7 +107,7 @@ def append(operation: Any, line: str) -> None:
     """Appends a line to the log whatever the status and whoever holds the row."""
     text = "\n".join([*take_pending(operation), line])
     rows = operations().filter(pk=operation.pk)
-    update(rows, {**appended(text, capped=True), "modified": Now()})
+    update(rows, Change({}, text))
     announce(operation, {}, [line])
 
 
@@ -165,7 +174,7 @@ def suspend(
     if evidence is not None:
         fields["evidence"] = {**operation.evidence, **evidence}
     upgrade_half_ending.send(sender=type(operation), instance=operation)
-    lease = {"lease_expires_at": None, "next_run_at": seconds_from_now(delay)}
+    lease = {"lease_expires_at": None, "next_run_at": FromNow(delay)}
     return store(operation, lines, fields, lease=lease)
 
 
@@ -182,8 +191,8 @@ def cancel(operation: Any, line: str) -> bool:
     """
     rows = _cancellable().filter(pk=operation.pk)
     fields = _cancelled()
-    values = values_of(operation, [line], fields, {"next_run_at": None})
-    if not update(rows, values):
+    change = change_of(operation, [line], fields, {"next_run_at": None})
+    if not update(rows, change):
         return False
     mirror(operation, fields)
     announce(operation, fields, [line])
@@ -201,9 +210,8 @@ def cancel_many(found: list[Any], line: str) -> list[Any]:
     """
     fields = _cancelled()
     rows = operations().filter(pk__in=[operation.pk for operation in found])
-    text = appended(clean(line), capped=False)
-    ended = {"next_run_at": None, "modified": Now()}
-    update(_cancellable() & rows, {**fields, **ended, **text})
+    change = Change({**fields, "next_run_at": None}, clean(line), capped=False)
+    update(_cancellable() & rows, change)
     hit = rows.filter(status=OperationStatus.CANCELLED).values_list("pk", flat=True)
     reached = set(hit)
     cancelled = [operation for operation in found if operation.pk in reached]
@@ -250,8 +258,8 @@ def finish(
     if explained := lines_of_reason(fresh):
         fields["evidence"] = {**operation.evidence, **explained}
     lease = {"lease_expires_at": None, "next_run_at": None}
-    values = values_of(operation, fresh, fields, lease)
-    if not _end(operation, values, installed):
+    change = change_of(operation, fresh, fields, lease)
+    if not _end(operation, change, installed):
         return False
     mirror(operation, fields)
     announce(operation, fields, fresh)
@@ -259,29 +267,18 @@ def finish(
 
 
 @steadily
-def _end(operation: Any, values: dict[str, Any], installed: bool) -> bool:
+def _end(operation: Any, change: Change, installed: bool) -> bool:
     with transaction.atomic():
-        if update(guarded(operation), values):
+        if write(operation, change):
             if installed:
-                _note_installed(operation)
+                note_installed(operation)
             return True
     # a commit whose answer was lost is repeated and finds the row ended by us
-    return operation.hold is not None and _ended_by_us(operation, values["status"])
+    return operation.hold is not None and _ended_by_us(
+        operation, change.fields["status"]
+    )
 
 
 def _ended_by_us(operation: Any, status: str) -> bool:
     rows = operations().filter(pk=operation.pk, runs=operation.hold.run)
     return status != OperationStatus.CANCELLED and rows.filter(status=status).exists()
-
-
-def _note_installed(operation: Any) -> None:
-    newer = operations().filter(
-        device_id=operation.device_id,
-        status=OperationStatus.IN_PROGRESS,
-        created__gt=operation.created,
-    )
-    if operation.image_id is None:
-        return
-    rows = load_model("DeviceFirmware").objects.filter(device_id=operation.device_id)
-    rows = rows.filter(~Exists(newer))
-    rows.update(image_id=operation.image_id, installed=True, modified=Now())

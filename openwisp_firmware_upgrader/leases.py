@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Case, F, IntegerField, Q, QuerySet, When
+from django.db.models import Case, DurationField, F, IntegerField, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from . import settings as app_settings
 from .database import steadily
-from .statuses import SECOND_HALF, OperationStatus, Phase
+from .prepared import Prepared, Slot
+from .statuses import OperationStatus, Phase
 from .swapper import load_model
 
 BUSY_DELAY = 5
@@ -77,37 +79,58 @@ def claim(
     Returns the new run number, None when there is nothing to claim.
     Raises DeviceBusy when another operation of the device holds a lease.
     """
-    rows = operations().filter(free(), pk=pk, status=OperationStatus.IN_PROGRESS)
-    if run is None:
-        run = _current_run(pk)
-        rows = rows.filter(new_or_due()) if due_only else rows
-    # the run number is known before the claim: read after it, a worker that was
-    # stopped in between would take over the number of whoever came next
-    if run is None or not _take(rows.filter(runs=run), seconds):
-        return None
-    return run + 1
+    if run is not None:
+        due_only = False
+    else:
+        # the run number is known before the claim: read after it, a worker that was
+        # stopped in between would take over the number of whoever came next
+        found = status_and_run(pk)
+        if found is None:
+            return None
+        run = found[1]
+    return run + 1 if _take(pk, run, seconds, due_only) else None
+
+
+def _one() -> QuerySet[Any]:
+    rows = operations()
+    return rows.filter(pk=Slot.of(rows.model, "pk"))
+
+
+STATUS_AND_RUN = Prepared(lambda: _one().values_list("status", "runs"))
 
 
 @steadily
-def _current_run(pk: Any) -> int | None:
-    return operations().filter(pk=pk).values_list("runs", flat=True).first()
+def status_and_run(pk: Any) -> tuple[str, int] | None:
+    """Returns status and run number of an operation, None when it is gone."""
+    return STATUS_AND_RUN.first(pk=pk)
 
 
-@steadily
-def _take(rows: QuerySet[Any], seconds: float) -> int:
+def _claim(due_only: bool) -> tuple[QuerySet[Any], dict[str, Any]]:
+    rows = _one().filter(
+        free(), status=OperationStatus.IN_PROGRESS, runs=Slot("run", IntegerField())
+    )
     died = Case(
         When(lease_expires_at__isnull=False, then=1),
         default=0,
         output_field=IntegerField(),
     )
+    return rows.filter(new_or_due()) if due_only else rows, {
+        "runs": F("runs") + 1,
+        "attempts": F("attempts") + died,
+        "lease_expires_at": Now() + Slot("seconds", DurationField()),
+        "next_run_at": None,
+    }
+
+
+CLAIM = {due_only: Prepared(partial(_claim, due_only)) for due_only in (True, False)}
+
+
+@steadily
+def _take(pk: Any, run: int, seconds: float, due_only: bool) -> int:
+    lease = timedelta(seconds=seconds)
     try:
         with _savepoint():
-            return rows.update(
-                runs=F("runs") + 1,
-                attempts=F("attempts") + died,
-                lease_expires_at=seconds_from_now(seconds),
-                next_run_at=None,
-            )
+            return CLAIM[due_only].update(pk=pk, run=run, seconds=lease)
     except IntegrityError as error:
         raise DeviceBusy from error
 
@@ -115,43 +138,6 @@ def _take(rows: QuerySet[Any], seconds: float) -> int:
 def _savepoint() -> AbstractContextManager[Any]:
     # in autocommit the single UPDATE needs no transaction of its own
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
-
-
-@steadily
-def claim_due_verification(seconds: float) -> tuple[Any, int] | None:
-    """Takes the second half that has been due for the longest time.
-
-    Arguments:
-        seconds: length of the lease.
-
-    Returns its primary key and run number, None when none is due.
-    """
-    due = operations().filter(
-        status=OperationStatus.IN_PROGRESS,
-        phase__in=SECOND_HALF,
-        lease_expires_at__isnull=True,
-        next_run_at__lte=Now(),
-    )
-    due = due.order_by("next_run_at")
-    if connection.features.has_select_for_update_skip_locked:
-        if not due.exists():
-            return None
-        with transaction.atomic():
-            found = due.select_for_update(skip_locked=True, of=("self",))
-            return _claim_first(found.values_list("pk", "runs")[:1], seconds)
-    return _claim_first(due.values_list("pk", "runs")[:4], seconds)
-
-
-def _claim_first(rows: Iterable[tuple[Any, int]], seconds: float) -> Any:
-    for pk, run in rows:
-        try:
-            claimed = claim(pk, run, seconds=seconds)
-        except DeviceBusy:
-            wait_for_device(pk)
-            continue
-        if claimed is not None:
-            return pk, claimed
-    return None
 
 
 @steadily

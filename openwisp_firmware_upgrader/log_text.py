@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import F, Func, TextField, Value
+from django.db.models import F, Func, TextField
 
 from .log_times import Stamped
 
@@ -42,11 +42,16 @@ class Appended(Func):
         "ELSE %(log)s || %(more)s END"
     )
 
-    def __init__(self, text: str, limit: int) -> None:
-        """Appends ``text`` unless the log has ``limit`` characters."""
+    def __init__(self, first: Any, more: Any, limit: int) -> None:
+        """Appends unless the log has ``limit`` characters.
+
+        Arguments:
+            first: the expression that begins an empty log.
+            more: the one that continues a log.
+            limit: length from which on the log stays as it is.
+        """
         self._limit = int(limit)
-        values = (Value(line, TextField()) for line in (text, f"\n{text}"))
-        super().__init__(F("log"), *values)
+        super().__init__(F("log"), first, more)
 
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """Returns SQL that PostgreSQL and SQLite understand."""
@@ -57,16 +62,17 @@ class Appended(Func):
         return self.template % names, [*one, *two]
 
 
-def appended(text: str, *, capped: bool) -> dict[str, Func]:
+def appended(first: Any, more: Any, *, capped: bool) -> dict[str, Func]:
     """Returns the assignments that append a text to the log, and when.
 
     Arguments:
-        text: one or more lines.
+        first: the expression of the text as it begins a log.
+        more: the expression of the text as it continues one.
         capped: whether a log of 1 MB takes no more.
     """
     # the line that explains the end is stored whatever the size
     limit = LOG_LIMIT if capped else ENDLESS
-    return {"log": Appended(text, limit), "log_times": Stamped(limit)}
+    return {"log": Appended(first, more, limit), "log_times": Stamped(limit)}
 
 
 def lines_of_reason(lines: list[str]) -> dict[str, int]:

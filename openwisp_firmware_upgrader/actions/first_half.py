@@ -17,6 +17,7 @@ from ..exceptions import (
     UpgradeFailed,
 )
 from ..guarded_update import why_lost
+from ..prepared import Prepared, Slot
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
@@ -112,13 +113,24 @@ def _refuse_after_deaths(operation: Any) -> None:
 
 def find_older(operation: Any) -> Any:
     """Returns the key of an older unfinished operation of the device, or None."""
-    same_time = Q(created=operation.created, pk__lt=operation.pk)
-    rows = leases.operations().filter(
-        Q(created__lt=operation.created) | same_time,
-        device_id=operation.device_id,
+    values = {"device": operation.device_id, "created": operation.created}
+    found = OLDER.first(pk=operation.pk, **values)
+    return found[0] if found else None
+
+
+def _older() -> Any:
+    rows = leases.operations()
+    created = Slot.of(rows.model, "created")
+    same_time = Q(created=created, pk__lt=Slot.of(rows.model, "pk"))
+    rows = rows.filter(
+        Q(created__lt=created) | same_time,
+        device_id=Slot.of(rows.model, "device"),
         status=OperationStatus.IN_PROGRESS,
     )
-    return rows.order_by("created", "pk").values_list("pk", flat=True).first()
+    return rows.order_by("created", "pk").values_list("pk")[:1]
+
+
+OLDER = Prepared(_older)
 
 
 def busy_text(older: Any) -> str:

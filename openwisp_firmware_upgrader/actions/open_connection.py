@@ -28,7 +28,7 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     if not keeper.watches(operation) or _is_replaced(model):
         return model.get_working_connection(device)
     # as the controller does it, but with one query instead of seven
-    rows = _connections(model, device) if found is None else found
+    rows = connections_of(device) if found is None else found
     tried = None
     for tried in (row for row in rows if row.credentials.connector == SSH):
         if tried.connect():
@@ -41,7 +41,16 @@ def _is_replaced(model: Any) -> bool:
     return model.get_working_connection.__func__ is not ours.__func__
 
 
-def _connections(model: Any, device: Any) -> Any:
-    rows = model.objects.filter(device_id=device.pk, enabled=True)
-    # the device is read again: its address may have changed since
-    return rows.select_related("device", "credentials").order_by("-is_working")
+def connections_of(device: Any, **which: Any) -> list[Any]:
+    """Returns the enabled connections of a device, those that work first.
+
+    Arguments:
+        device: as it was read a moment ago, with the addresses of today.
+        which: further conditions.
+    """
+    rows = load_any_model("connection", "DeviceConnection").objects
+    rows = rows.filter(device_id=device.pk, enabled=True, **which)
+    found = list(rows.select_related("credentials").order_by("-is_working"))
+    for connection in found:
+        connection.device = device
+    return found

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from .. import keeper, leases, limits, wakeups
+from .. import due_proofs, keeper, leases, limits, wakeups
 from .. import settings as app_settings
 from ..exceptions import LeaseLost, RecoverableFailure
 from ..naps import nap
@@ -71,7 +71,7 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
 def _verify_what_is_due(task: Any) -> None:
     end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
     while time.monotonic() < end:
-        found = leases.claim_due_verification(leases.lease_seconds())
+        found = due_proofs.claim(leases.lease_seconds())
         if found is None:
             return
         _work_on(task, *found)
@@ -133,8 +133,7 @@ def _load(operation_id: Any) -> Any:
 
 def _is_stale(operation_id: Any, run: int) -> bool:
     # most wake-ups for a proof come when another slot has taken it already
-    rows = leases.operations().filter(pk=operation_id)
-    found = rows.values_list("status", "runs").first()
+    found = leases.status_and_run(operation_id)
     if found is None:
         _warn_of_deletion(operation_id)
         return True

@@ -13,7 +13,6 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from paramiko import SSHException
-from swapper import load_model as load_any_model
 
 from .. import journal
 from ..exceptions import (
@@ -32,7 +31,7 @@ from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
 from .conclude_half import end_by_verdict, wait_for_reboot
 from .first_half import make_upgrader
-from .open_connection import open_connection
+from .open_connection import connections_of, open_connection
 
 logger = logging.getLogger(__name__)
 
@@ -106,16 +105,11 @@ def _verify(upgrader: Any) -> None:
 def pick_connections(operation: Any) -> tuple[list[Any], bool]:
     """Returns the device's connections, the likeliest first, and whether it answers.
 
-    No connection is opened. The device is read again, since its address
-    may have changed meanwhile. Outside of workers nobody waits for the slot of
-    an attempt, so that every port is taken to answer.
+    No connection is opened. Outside of workers nobody waits for the slot of an
+    attempt, so that every port is taken to answer.
     Raises DeviceNotReachableYet without any enabled SSH connection.
     """
-    connections = load_any_model("connection", "DeviceConnection")
-    rows = connections.objects.select_related("device", "credentials")
-    rows = rows.filter(device_id=operation.device_id, enabled=True)
-    rows = rows.filter(update_strategy__icontains="ssh").order_by("-is_working")
-    found = list(rows)
+    found = connections_of(operation.device, update_strategy__icontains="ssh")
     if not found:
         raise DeviceNotReachableYet(
             _("No enabled SSH connection is available for this device.")

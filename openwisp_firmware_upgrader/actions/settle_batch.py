@@ -22,6 +22,7 @@ from django.db.models import (
 from django.db.models.functions import Now
 from django.db.models.signals import post_save
 
+from ..prepared import Prepared, Slot
 from ..signals import mass_upgrade_finished
 from ..statuses import BATCH_FINISHED, BatchStatus, OperationStatus
 from ..swapper import load_model
@@ -148,7 +149,7 @@ def settle_ended(operation: Any) -> None:
     Arguments:
         operation: the operation, whose batch may be None.
     """
-    if operation.batch_id is None or _running(operation.batch_id).exists():
+    if operation.batch_id is None or RUNNING.first(batch=operation.batch_id):
         return
     batches = load_model("BatchUpgradeOperation").objects
     batch = batches.select_related("build__category").filter(pk=operation.batch_id)
@@ -160,6 +161,14 @@ def _running(batch_id: Any) -> QuerySet[Any]:
     return load_model("UpgradeOperation").objects.filter(
         batch_id=batch_id, status=OperationStatus.IN_PROGRESS
     )
+
+
+def _running_of_one() -> QuerySet[Any]:
+    batch = Slot.of(load_model("UpgradeOperation"), "batch")
+    return _running(batch).values_list("status")[:1]
+
+
+RUNNING = Prepared(_running_of_one)
 
 
 def settle_abandoned() -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models.functions import Now
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from .. import leases, limits, wakeups
+from .. import due_proofs, leases, limits, wakeups
 from .. import settings as app_settings
 from ..actions import resume_operations
 from ..exceptions import UpgradeCancelled
@@ -164,7 +164,7 @@ class TestLimits(TestUpgraderMixin, TransactionTestCase):
         """Seed 26181: it was flashed while its lease was taken back."""
         (operation,) = self._operations(1)
         rows = leases.operations().filter(pk=operation.pk)
-        for claim in (limits.claim_next, leases.claim_due_verification):
+        for claim in (limits.claim_next, due_proofs.claim):
             rows.update(phase="flash", runs=2, next_run_at=Now(), lease_expires_at=None)
             with self.subTest(claim=claim), limited(total=1):
                 time.sleep(0.002)

@@ -41,13 +41,13 @@ def without_boot_id() -> None:
 
 def without_fencing() -> None:
     """A worker that lost its lease goes on writing."""
-    from openwisp_firmware_upgrader import guarded_update, journal, keeper, leases
+    from openwisp_firmware_upgrader import guarded_update, keeper, leases
 
     def guarded(operation):
         rows = leases.operations()
         return rows.filter(pk=operation.pk, status="in-progress")
 
-    guarded_update.guarded = journal.guarded = guarded
+    guarded_update.guarded = guarded
     keeper.Keeper._compare = lambda self, holds: None
     keeper.Hold.watch_clock = lambda self: None
 

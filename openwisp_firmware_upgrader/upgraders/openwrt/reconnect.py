@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
+from ... import keeper
 from ...exceptions import DeviceNotReachableYet, FirmwareNotChanged, UpgradeFailed
 from ...statuses import UpgradeProgress
 from . import handoff, proof, ssh
@@ -71,7 +72,9 @@ class ReconnectMixin(Part):
         )
 
     def _write_checksum(self, checksum: str) -> None:
-        self.upgrade_operation.update_progress(UpgradeProgress.RECONNECTED)
+        # stored with the end, which is two commands away (decision 18)
+        if not keeper.watches(self.upgrade_operation):
+            self.upgrade_operation.update_progress(UpgradeProgress.RECONNECTED)
         if checksum:
             self.log(_("Connected! Writing checksum to the device."), save=False)
             folder = self.CHECKSUM_FILE.rsplit("/", 1)[0]

@@ -43,11 +43,16 @@ class TransferMixin(Part):
         folder, _slash, name = path.rpartition("/")
         return f"{folder}/run{held.run}-{name}"
 
-    def _remove_what_was_left(self, path: str) -> None:
+    def _take_path(self, path: str) -> None:
+        """Removes what an earlier run left and notes what this one will leave."""
         left = self.upgrade_operation.evidence.get("remote_path")
-        if left and left != path:
+        if left == path:
+            return
+        if left:
             command = f"rm -f {shlex.quote(left)}"
             self.exec_command(command, raise_unexpected_exit=False)
+        # stored before the upload: whoever ends the operation must remove the file
+        journal.note(self.upgrade_operation, {"remote_path": path})
 
     def upload(self, image_file: Any, remote_path: str) -> None:
         """Makes room, uploads the image and compares its SHA-256.
@@ -58,11 +63,10 @@ class TransferMixin(Part):
 
         Raises RecoverableFailure when it did not arrive whole.
         """
-        self._remove_what_was_left(remote_path)
+        self._take_path(remote_path)
         self.check_memory(image_file)
         checksum, size = self._measure(image_file)
-        # written ahead: whoever ends the operation must remove the file
-        journal.record(self.upgrade_operation, evidence={"remote_path": remote_path})
+        journal.store_notes(self.upgrade_operation)
         stream = ImageStream(image_file, size, self._on_piece(size))
         failure = self._send(stream, remote_path)
         self._verify_upload(remote_path, checksum, size, failure)

@@ -55,6 +55,7 @@ class OpenWrt(
         Step("_verify_device_uuid", reaches=UpgradeProgress.DEVICE_VERIFIED),
         Step("_test_checksum", takes=("image",)),
         Step("_read_facts", reaches=UpgradeProgress.CHECKSUM_VERIFIED),
+        Step("_take_path", takes=("path",)),
         Step(
             "upload",
             takes=("image", "path"),
