@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
@@ -103,6 +104,15 @@ def save(folder: Path, name: str, found: dict) -> None:
     """Writes the numbers, raw ones included, as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def table(path: Path, rows: list[Row], columns: Iterable[str]) -> None:
+    """Writes some columns as CSV, which the documentation shows as a table."""
+    chosen = list(columns)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, chosen, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def plot(path: Path, rows: list[Row], x: str, y: Iterable[str], group: list[str]):

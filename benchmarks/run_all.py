@@ -34,6 +34,7 @@ class Benchmark:
         keys: columns that tell cases apart, the size first.
         cost: the column whose growth is looked at.
         plots: the columns that are drawn.
+        shown: columns of the table in the documentation, after the keys.
         flag: option that takes the size, empty where it is an argument.
     """
 
@@ -43,6 +44,7 @@ class Benchmark:
     keys: tuple[str, ...]
     cost: str
     plots: tuple[str, ...]
+    shown: tuple[str, ...]
     variants: tuple[tuple[str, ...], ...] = ((),)
     flag: str = ""
 
@@ -63,6 +65,21 @@ END_TO_END = {
     "keys": ("devices", "pool", "slots", "workers"),
     "cost": "seconds per device",
     "plots": ("seconds", "ideal seconds"),
+    "shown": (
+        "seconds",
+        "ideal seconds",
+        "ratio",
+        "devices per minute",
+        "cpu of workers",
+        "cpu of ideal",
+        "cpu of fleet",
+        "idle PSS MiB",
+        "peak PSS MiB",
+        "idle RSS MiB",
+        "peak RSS MiB",
+        "commits",
+        "redis commands",
+    ),
     "flag": "--devices",
 }
 BENCHMARKS = {
@@ -73,6 +90,7 @@ BENCHMARKS = {
         ("devices",),
         "ms per device",
         ("ms per device",),
+        ("launched", "queries", "seconds", "ms per device"),
     ),
     "end_to_end": Benchmark(
         what="Mass upgrades from launch to proof, 4 MB images",
@@ -93,6 +111,7 @@ BENCHMARKS = {
         ("operations in the batch",),
         "ms per line",
         ("ms per line",),
+        ("lines", "queries", "ms per line"),
     ),
     "waiting": Benchmark(
         "waiting.py",
@@ -101,6 +120,14 @@ BENCHMARKS = {
         ("devices in reboot",),
         "cpu of workers",
         ("cpu of workers", "seconds late, median"),
+        (
+            "cpu of workers",
+            "commits",
+            "redis commands",
+            "peak PSS MiB",
+            "seconds late, median",
+            "seconds late, worst",
+        ),
     ),
     "workers": Benchmark(
         what="One, two and four workers on one database, 8 slots together",
@@ -139,6 +166,8 @@ def run(name: str, options: argparse.Namespace) -> None:
     report.show(f"Growth of {benchmark.cost}", growth)
     found = {"machine": where, "medians": rows, "growth": growth, "raw": raw}
     report.save(options.out, name, found)
+    columns = (*benchmark.keys, *benchmark.shown)
+    report.table(options.out / f"{name}.csv", rows, columns)
     curves = list(benchmark.keys[1:])
     path = options.out / f"{name}.svg"
     report.plot(path, rows, benchmark.keys[0], benchmark.plots, curves)
