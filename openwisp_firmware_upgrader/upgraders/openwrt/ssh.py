@@ -19,6 +19,11 @@ CHANNEL_TIMEOUT = 15
 # how long sent data may stay unacknowledged: together with tidying up over a
 # dead link, operators see within 15 seconds that the link is gone
 UNACKNOWLEDGED = 10
+# an idle link is asked by TCP itself, whatever the clock of this server does: the
+# keepalive of paramiko stands still for an hour when it is put back by one
+IDLE, ASK_EVERY, ASK_TIMES = 5, 2, 3
+# what a connection that is over needs to notice it
+ENDS_WITHIN = 0.5
 CHECK_EVERY = 5
 ANSWER_WITHIN = 7
 # scp itself waits 10 seconds for the last answer of the device
@@ -42,6 +47,20 @@ def is_open(connection: Any) -> bool:
     return isinstance(transport, paramiko.Transport) and transport.is_active()
 
 
+def has_ended(connector: Any) -> bool:
+    """Tells whether an SSH connection is over, just after a command on it was.
+
+    A device that goes away ends its commands without an exit status (paramiko: -1),
+    and so does one that kills them, but over a connection that stays.
+    """
+    transport = transport_of(connector)
+    if not isinstance(transport, paramiko.Transport):
+        return False
+    # paramiko closes the channels first and ends its thread then
+    transport.join(ENDS_WITHIN)
+    return not transport.is_alive()
+
+
 def bound(connector: Any) -> None:
     """Makes a connection that dies silently fail within 15 seconds, and quick.
 
@@ -60,6 +79,10 @@ def bound(connector: Any) -> None:
     # without it each command waits 40 ms for a delayed acknowledgement
     _set_option(sock, "TCP_NODELAY", 1)
     _set_option(sock, "TCP_USER_TIMEOUT", UNACKNOWLEDGED * 1000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    _set_option(sock, "TCP_KEEPIDLE", IDLE)
+    _set_option(sock, "TCP_KEEPINTVL", ASK_EVERY)
+    _set_option(sock, "TCP_KEEPCNT", ASK_TIMES)
 
 
 def _set_option(sock: socket.socket, name: str, value: int) -> None:

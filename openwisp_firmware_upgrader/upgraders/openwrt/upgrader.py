@@ -8,6 +8,10 @@ import time
 from typing import Any
 
 from django.utils.translation import gettext as _
+from openwisp_controller.connection.connectors.exceptions import (
+    CommandFailedException,
+)
+from paramiko import SSHException
 
 from ... import journal
 from ... import settings as app_settings
@@ -27,6 +31,18 @@ logger = logging.getLogger(__name__)
 
 # what tidying up a device may take, in seconds
 CLEAN_UP_LIMIT = 15
+
+
+# what paramiko makes of a command that ended without an exit status
+NO_STATUS = -1
+
+
+def _has_no_status(answer: Any) -> bool:
+    return isinstance(answer, tuple) and answer[1:] == (NO_STATUS,)
+
+
+def _went_away() -> SSHException:
+    return SSHException(_("the device went away while it ran a command"))
 
 
 class OpenWrt(
@@ -83,8 +99,22 @@ class OpenWrt(
         self.run_steps(image=image, path=path)
 
     def exec_command(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs a command on the device, see the connector."""
-        return self.connection.connector_instance.exec_command(*args, **kwargs)
+        """Runs a command on the device, see the connector.
+
+        Raises paramiko's SSHException when the device went away meanwhile, unless
+        the caller reckons with that (exit code -1).
+        """
+        connector = self.connection.connector_instance
+        accepted = NO_STATUS in (kwargs.get("exit_codes") or ())
+        try:
+            answer = connector.exec_command(*args, **kwargs)
+        except CommandFailedException as error:
+            if accepted or not ssh.has_ended(connector):
+                raise
+            raise _went_away() from error
+        if not accepted and _has_no_status(answer) and ssh.has_ended(connector):
+            raise _went_away()
+        return answer
 
     def disconnect(self) -> None:
         """Closes the connection."""
