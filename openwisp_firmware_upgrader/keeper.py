@@ -17,6 +17,11 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection
+from openwisp_controller.connection.settings import (
+    SSH_AUTH_TIMEOUT,
+    SSH_BANNER_TIMEOUT,
+    SSH_CONNECTION_TIMEOUT,
+)
 
 from . import leases
 from .exceptions import (
@@ -54,6 +59,8 @@ class Hold:
         self.lease = lease
         self.renewed_at = now
         self.connection: Any = None
+        # monotonic time in seconds at which it must be open, None while none is opened
+        self.connected_by: float | None = None
         self.reason: FirmwareUpgraderException | None = None
         self.stopped_at: float | None = None
         self.cut = False
@@ -91,6 +98,16 @@ class Hold:
     def cut_connection(self) -> None:
         """Closes the connection, once: the clean-up may open another one."""
         self.cut = True
+        self._close_connection()
+
+    def watch_connecting(self) -> None:
+        """Closes a connection that has been opening for too long."""
+        limit = self.connected_by
+        if limit is not None and time.monotonic() > limit:
+            self.connected_by = None
+            self._close_connection()
+
+    def _close_connection(self) -> None:
         if self.connection is None:
             return
         try:
@@ -153,6 +170,7 @@ class Keeper:
             logger.exception("The keeper failed, it tries again")
         for hold in holds:
             hold.watch_clock()
+            hold.watch_connecting()
             if hold.must_be_cut():
                 hold.cut_connection()
 
@@ -178,6 +196,35 @@ class Keeper:
         leases.renew([(hold.pk, hold.run) for hold in due], due[0].lease)
         for hold in due:
             hold.renewed_at = now
+
+
+@contextmanager
+def connecting(operation: Any, connection: Any) -> Iterator[None]:
+    """Bounds how long it takes to open a connection, by the monotonic clock.
+
+    paramiko goes by the clock of the server: put back by an hour it waits for an
+    hour when the device falls silent at that moment.
+
+    Arguments:
+        operation: the operation at work.
+        connection: the ``DeviceConnection`` that is being opened.
+    """
+    if not watches(operation):
+        yield
+        return
+    held = operation.hold
+    held.connection = connection
+    held.connected_by = time.monotonic() + _patience_with(connection)
+    try:
+        yield
+    finally:
+        held.connected_by = None
+
+
+def _patience_with(connection: Any) -> float:
+    # connecting and key exchange, then banner, then a second try to log in
+    waits = 2 * SSH_CONNECTION_TIMEOUT + SSH_BANNER_TIMEOUT + 2 * SSH_AUTH_TIMEOUT
+    return max(1, len(connection.get_addresses())) * (waits + GRACE)
 
 
 def watches(operation: Any) -> bool:

@@ -31,8 +31,9 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     rows = connections_of(device) if found is None else found
     tried = None
     for tried in (row for row in rows if row.credentials.connector == SSH):
-        if tried.connect():
-            return tried
+        with keeper.connecting(operation, tried):
+            if tried.connect():
+                return tried
     raise NoWorkingDeviceConnectionError(connection=tried)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ... import journal
+from ... import journal, keeper
 from ...exceptions import RecoverableFailure, UpgradeAborted, UpgradeNotNeeded
 from ...images import read_metadata, sha256_and_size
 from ...images.release import release_of
@@ -137,7 +137,10 @@ class IdentityMixin(FactsMixin):
 
     def connect(self) -> Any:
         """Opens the connection unless it is open; returns whether it is."""
-        return ssh.is_open(self.connection) or self.connection.connect()
+        if ssh.is_open(self.connection):
+            return True
+        with keeper.connecting(self.upgrade_operation, self.connection):
+            return self.connection.connect()
 
     def log(self, value: Any, save: bool = True) -> None:
         """Appends a line to the log of the operation."""

@@ -13,7 +13,7 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from paramiko import SSHException
 
-from ... import journal
+from ... import journal, keeper
 from ... import settings as app_settings
 from ...exceptions import UpgradeCancelled
 from ...statuses import OperationStatus, Phase, UpgradeProgress
@@ -162,7 +162,8 @@ class OpenWrt(
             # the keeper or the link closed it: one new connection, no more
             if not answers(self.connection):
                 raise OSError("the SSH port does not answer")
-            connector.connect()
+            with keeper.connecting(self.upgrade_operation, self.connection):
+                connector.connect()
         evidence = self.upgrade_operation.evidence
         if self._non_critical_services_stopped or evidence.get("services_stopped"):
             self._say(_("Starting non critical services again..."))
