@@ -77,16 +77,7 @@ def claim(seconds: float) -> tuple[Any, int] | None:
 
     Returns its primary key and run number, None when none is due.
     """
-    while (found := due_proofs.take()) is not None:
-        pk, run = found
-        try:
-            claimed = leases.claim(pk, run, seconds=seconds)
-        except leases.DeviceBusy:
-            leases.wait_for_device(pk)
-            continue
-        if claimed is not None:
-            return pk, claimed
-    return None
+    return leases.claim_first(iter(due_proofs.take, None), seconds)
 
 
 due_proofs = DueProofs()

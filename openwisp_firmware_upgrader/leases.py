@@ -91,6 +91,28 @@ def claim(
     return run + 1 if _take(pk, run, seconds, due_only) else None
 
 
+def claim_first(
+    candidates: Iterable[tuple[Any, int]], seconds: float
+) -> tuple[Any, int] | None:
+    """Takes the lease of the first operation that can still be claimed.
+
+    Arguments:
+        candidates: pairs of primary key and run number, the first one first.
+        seconds: length of the lease.
+
+    Returns primary key and new run number, None when none could be claimed.
+    """
+    for pk, run in candidates:
+        try:
+            claimed = claim(pk, run, seconds=seconds)
+        except DeviceBusy:
+            wait_for_device(pk)
+            continue
+        if claimed is not None:
+            return pk, claimed
+    return None
+
+
 def _one() -> QuerySet[Any]:
     rows = operations()
     return rows.filter(pk=Slot.of(rows.model, "pk"))

@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +111,8 @@ def claim_next(seconds: float, hint: Any = None) -> tuple[Any, int] | None:
         slots = Slots()
         if not slots.free:
             return None
-        return _claim_first(_candidates(slots, hint), seconds)
+        tried = islice(_candidates(slots, hint), TRIES)
+        return leases.claim_first(tried, seconds)
 
 
 @steadily
@@ -133,18 +135,6 @@ def _take_turns() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     else:
         leases.operations().filter(pk=UUID(int=0)).update(runs=F("runs"))
-
-
-def _claim_first(rows: Iterator[tuple[Any, int]], seconds: float) -> Any:
-    for _try, (pk, run) in zip(range(TRIES), rows):  # noqa: B905 whichever ends first
-        try:
-            claimed = leases.claim(pk, run, seconds=seconds)
-        except leases.DeviceBusy:
-            leases.wait_for_device(pk)
-            continue
-        if claimed is not None:
-            return pk, claimed
-    return None
 
 
 def due() -> QuerySet[Any]:

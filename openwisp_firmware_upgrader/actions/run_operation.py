@@ -64,7 +64,7 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
         return
     if claimed is not None:
         _work_on(task, operation_id, claimed)
-    elif run is None and not leases.operations().filter(pk=operation_id).exists():
+    elif run is None and leases.status_and_run(operation_id) is None:
         _warn_of_deletion(operation_id)
 
 
