@@ -102,7 +102,7 @@ def test_dropped_upload_once(fleet):
     client = connect(fleet.device(0))
     with pytest.raises(LOST):
         upload(client, IMAGE, PATH)
-    assert not client.get_transport().is_active()
+    wait_until(lambda: not client.get_transport().is_active())
     upload(connect(fleet.device(0)), IMAGE, PATH)
     assert [u.complete for u in fleet.device(0).uploads] == [False, True]
 
