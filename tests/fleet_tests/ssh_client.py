@@ -52,9 +52,16 @@ def refused(report):
         return probe.connect_ex((report.address, report.port)) == 111
 
 
-def wait_until(condition, timeout=5.0):
+def wait_until(condition, timeout=15.0):
     """Wait until ``condition()`` is true, or fail."""
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, "condition not reached in time"
         time.sleep(0.01)
+
+
+def wait_boot(fleet):
+    """Wait until device 0 of ``fleet`` is up again after its first reboot."""
+    # counted, for a boot of 0.2 s is over before a busy client looks
+    wait_until(lambda: fleet.device(0).boots == 2)
+    fleet.wait_state("up", 0)

@@ -112,7 +112,7 @@ def test_slow_link(fleet):
     client = connect(fleet.device(0))
     start = time.monotonic()
     upload(client, IMAGE, PATH)
-    assert 1.5 < time.monotonic() - start < 4
+    assert 1.5 < time.monotonic() - start < 10
     assert fleet.device(0).uploads[0].complete
 
 

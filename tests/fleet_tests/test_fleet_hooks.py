@@ -10,7 +10,7 @@ import pytest
 from openwisp_firmware_upgrader.testing import make_image
 from openwisp_firmware_upgrader.testing.fleet import FleetError
 
-from .ssh_client import connect, refused, run, upload, wait_until
+from .ssh_client import connect, refused, run, upload, wait_boot, wait_until
 
 PATH = "/tmp/image.bin"
 FLASH = f"/sbin/sysupgrade -v {PATH}"
@@ -35,7 +35,7 @@ class Background:
         return self._thread.is_alive()
 
     def join(self):
-        self._thread.join(10)
+        self._thread.join(20)
         assert not self._thread.is_alive()
         return self.result
 
@@ -89,7 +89,7 @@ def test_mid_upload_and_the_client_dies(fleet):
     client.close()
     call.join()
     wait_until(lambda: not fleet.status()["hooks"]["mid_upload"]["waiting"])
-    assert fleet.device(0).sessions == 0
+    wait_until(lambda: fleet.device(0).sessions == 0)
     fleet.release("mid_upload")
     upload(connect(fleet.device(0)), make_image(200_000), PATH)
     assert [u.complete for u in fleet.device(0).uploads] == [False, True]
@@ -167,8 +167,7 @@ def test_verify_connected_is_the_first_command_after_the_reboot(fleet, client):
     fleet.arm("verify_connected")
     fleet.arm("before_first_command")
     run(client, FLASH)
-    fleet.wait_state("rebooting", 0)
-    fleet.wait_state("up", 0)
+    wait_boot(fleet)
     call = Background(run, connect(fleet.device(0)), "echo back")
     fleet.wait_hook("verify_connected")
     assert call.running
@@ -179,8 +178,7 @@ def test_verify_connected_is_the_first_command_after_the_reboot(fleet, client):
 
 def test_after_the_marker_is_written_a_session_is_no_verification(fleet, client):
     run(client, FLASH)
-    fleet.wait_state("rebooting", 0)
-    fleet.wait_state("up", 0)
+    wait_boot(fleet)
     digest = fleet.device(0).flashes[0].sha256
     run(
         connect(fleet.device(0)),

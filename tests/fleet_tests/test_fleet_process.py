@@ -13,7 +13,7 @@ import pytest
 from openwisp_firmware_upgrader.testing import FleetClient, FleetProcess, make_image
 from openwisp_firmware_upgrader.testing.fleet import FleetError
 
-from .ssh_client import connect, refused, run, upload, wait_until
+from .ssh_client import connect, refused, run, upload, wait_boot, wait_until
 
 MODULE = "openwisp_firmware_upgrader.testing.fleet"
 
@@ -36,8 +36,7 @@ def test_a_fleet_in_its_own_process():
         assert run(client, "df /tmp")[0] == 127
         upload(client, make_image(), "/tmp/i")
         run(client, "sysupgrade -v /tmp/i")
-        fleet.wait_state("rebooting", 0)
-        fleet.wait_state("up", 0)
+        wait_boot(fleet)
         other = FleetClient(fleet.control)
         assert other.ledger().flashes_of(ids[0]) == 1
         assert other.status()["devices"] == 3

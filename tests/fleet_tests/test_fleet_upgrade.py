@@ -13,7 +13,7 @@ from scp import SCPException
 from openwisp_firmware_upgrader.testing import make_image, release_of
 from openwisp_firmware_upgrader.testing.fleet import Fleet
 
-from .ssh_client import connect, refused, run, upload, wait_until
+from .ssh_client import connect, refused, run, upload, wait_boot, wait_until
 
 PATH = "/tmp/new image.bin"
 MARKER = "/etc/openwisp/firmware_checksum"
@@ -119,11 +119,11 @@ def test_receive_window_is_that_of_dropbear(fleet):
 def test_sleep_takes_time_and_others_do_not_wait(fleet):
     slow, quick = connect(fleet.device(0)), connect(fleet.device(1))
     start = time.monotonic()
-    _, out, _ = slow.exec_command("sleep 0.5; echo done")
+    _, out, _ = slow.exec_command("sleep 3; echo done")
     assert run(quick, "echo quick") == (0, "quick\n")
-    assert time.monotonic() - start < 0.4
+    assert time.monotonic() - start < 2.5
     assert out.read() == b"done\n"
-    assert time.monotonic() - start >= 0.5
+    assert time.monotonic() - start >= 3
 
 
 def test_commands_are_recorded_with_time_session_and_code(fleet):
@@ -171,8 +171,7 @@ def test_reboot_without_a_flash(fleet):
     before = fleet.device(0)
     client = connect(before)
     client.exec_command("reboot")
-    fleet.wait_state("rebooting", 0)
-    fleet.wait_state("up", 0)
+    wait_boot(fleet)
     after = fleet.device(0)
     assert after.boot_id != before.boot_id
     assert (after.release, after.flashes) == (before.release, ())
@@ -187,10 +186,10 @@ def test_power_off_and_on(fleet):
     assert run(connect(fleet.device(0)), "true") == (0, "")
 
 
-def test_a_thousand_devices_start_in_about_a_second():
+def test_a_thousand_devices_start_in_seconds():
     start = time.monotonic()
     with Fleet(devices=1000, first_address="127.2.0.1") as fleet:
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 15
         assert fleet.status()["up"] == 1000
         last = fleet.device(999)
         assert run(connect(last), "uci get openwisp.http.uuid")[1].strip() == last.uuid
