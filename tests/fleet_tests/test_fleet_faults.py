@@ -174,8 +174,9 @@ def test_link_down_after_flash(fleet):
     with pytest.raises(socket.timeout):
         run(client, FLASH, timeout=0.3)
     assert client.get_transport().is_active()
+    wait_until(lambda: fleet.device(0).silent)
     report = fleet.device(0)
-    assert (report.silent, len(report.flashes)) == (True, 1)
+    assert len(report.flashes) == 1
     with pytest.raises(TimeoutError):
         socket.create_connection((report.address, report.port), timeout=0.3)
     fleet.wait_state("up", 0)
@@ -203,7 +204,7 @@ def test_no_final_answer(fleet):
     fleet.set_fault("no_final_answer", 0)
     client = connect(fleet.device(0))
     with pytest.raises(SCPException, match="Timeout"):
-        upload(client, IMAGE, PATH, socket_timeout=0.5)
+        upload(client, IMAGE, PATH, socket_timeout=2)
     digest = hashlib.sha256(IMAGE).hexdigest()
     assert run(client, f"sha256sum {PATH}")[1].split()[0] == digest
 
