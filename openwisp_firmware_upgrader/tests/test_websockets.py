@@ -10,7 +10,6 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import OperationalError, connection
 from django.test import SimpleTestCase, TransactionTestCase
@@ -25,8 +24,10 @@ from ..websockets import sockets as module
 from ..websockets.following import Follower
 from ..websockets.sharing import Shared
 from .devices import FakeDeviceMixin
+from .sockets import Socket
 
 BASE = "ws/firmware-upgrader"
+LOGGER = "openwisp_firmware_upgrader.websockets"
 CONSUMERS = (
     websockets.UpgradeProgressConsumer,
     websockets.BatchUpgradeProgressConsumer,
@@ -49,7 +50,7 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         }
 
     def _socket(self, path, user):
-        socket = WebsocketCommunicator(URLRouter(get_routes()), path)
+        socket = Socket(URLRouter(get_routes()), path)
         socket.scope["user"] = user
         return socket
 
@@ -197,10 +198,11 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         for frame in [*frames, {"bytes_data": b"\x00\x01"}]:
             with (
                 self.subTest(frame=frame),
-                self.assertLogs("openwisp_firmware_upgrader.websockets", "WARNING"),
+                self.assertLogs(LOGGER, "WARNING") as logs,
             ):
                 await socket.send_to(**frame)
-                self.assertTrue(await socket.receive_nothing())
+                quiet = await socket.says_nothing_until(lambda: logs.records)
+                self.assertTrue(quiet)
         await socket.send_json_to({"type": "request_current_state"})
         answer = await socket.receive_json_from()
         self.assertEqual(answer["type"], "operation_update")
@@ -255,15 +257,15 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         admin = await sync_to_async(self._get_admin)()
         for consumer in CONSUMERS:
             for route in ({}, {"url_route": {"kwargs": {}}}):
-                socket = WebsocketCommunicator(consumer.as_asgi(), "/")
+                socket = Socket(consumer.as_asgi(), "/")
                 socket.scope.update(user=admin, **route)
-                with self.assertLogs("openwisp_firmware_upgrader.websockets", "ERROR"):
+                with self.assertLogs(LOGGER, "ERROR"):
                     connected, _code = await socket.connect()
                 self.assertFalse(connected)
                 await socket.disconnect()
 
     def _by_hand(self, consumer, pk, user):
-        socket = WebsocketCommunicator(consumer.as_asgi(), "/")
+        socket = Socket(consumer.as_asgi(), "/")
         kwargs = {consumer.kwarg: pk}
         socket.scope.update(user=user, url_route={"kwargs": kwargs})
         return socket
@@ -301,9 +303,10 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
             await socket.disconnect()
             socket = self._by_hand(consumer, "no-uuid", admin)
             await socket.connect()
-            with self.assertLogs("openwisp_firmware_upgrader.websockets", "ERROR"):
+            with self.assertLogs(LOGGER, "ERROR") as logs:
                 await socket.send_json_to({"type": "request_current_state"})
-                self.assertTrue(await socket.receive_nothing())
+                quiet = await socket.says_nothing_until(lambda: logs.records)
+            self.assertTrue(quiet)
             await socket.disconnect()
 
     async def test_layer_that_cannot_be_joined_or_left(self):
@@ -317,7 +320,7 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
                 socket = self._socket(self.paths["device"], admin)
                 with (
                     mock.patch.object(layer, "group_add", failing),
-                    self.assertLogs("openwisp_firmware_upgrader.websockets", "ERROR"),
+                    self.assertLogs(LOGGER, "ERROR"),
                 ):
                     connected, _code = await socket.connect()
                 self.assertFalse(connected)
@@ -326,23 +329,24 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
                 await socket.connect()
                 with (
                     mock.patch.object(layer, "group_discard", failing),
-                    self.assertLogs("openwisp_firmware_upgrader.websockets", "WARNING"),
+                    self.assertLogs(LOGGER, "WARNING"),
                 ):
                     await socket.disconnect()
 
     async def test_state_that_cannot_be_read_leaves_the_socket_open(self):
         for name in self.paths:
             socket = await self._ask(name)
-            while not await socket.receive_nothing():
-                await socket.receive_json_from()
+            await socket.receive_json_from()
+            self.assertTrue(await socket.receive_nothing())
             for error in (ConnectionError, TimeoutError, RuntimeError, OSError):
                 failing = mock.Mock(return_value=mock.AsyncMock(side_effect=error("x")))
                 with (
                     mock.patch.object(websockets, "sync_to_async", failing),
-                    self.assertLogs("openwisp_firmware_upgrader.websockets", "ERROR"),
+                    self.assertLogs(LOGGER, "ERROR") as logs,
                 ):
                     await socket.send_json_to({"type": "request_current_state"})
-                    self.assertTrue(await socket.receive_nothing())
+                    quiet = await socket.says_nothing_until(lambda: logs.records)
+                self.assertTrue(quiet)
             await socket.send_json_to({"type": "request_current_state"})
             self.assertIn("type", await socket.receive_json_from())
             await socket.disconnect()
@@ -369,7 +373,9 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         await socket.connect()
         with mock.patch.object(websockets, "logger") as logger:
             await socket.send_json_to({"type": "unknown"})
-            self.assertTrue(await socket.receive_nothing())
+            warned = logger.warning
+            quiet = await socket.says_nothing_until(lambda: warned.called)
+        self.assertTrue(quiet)
         logger.warning.assert_called()
         await socket.disconnect()
 
@@ -405,7 +411,10 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
 
         websockets._run_coroutine_safely(note())
         websockets._run_coroutine_safely(note)
-        await asyncio.sleep(0.05)
+        for _number in range(1000):
+            if len(done) == 2:
+                break
+            await asyncio.sleep(0.01)
         self.assertEqual(done, [1, 1])
 
     def test_groups_of_texts_and_uuids(self):
@@ -440,9 +449,10 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
             await socket.connect()
             with (
                 mock.patch.object(auth, "refreshed", side_effect=OperationalError),
-                self.assertLogs("openwisp_firmware_upgrader.websockets", "WARNING"),
+                self.assertLogs(LOGGER, "WARNING") as logs,
             ):
-                self.assertTrue(await socket.receive_nothing(0.3))
+                quiet = await socket.says_nothing_until(lambda: logs.records)
+            self.assertTrue(quiet)
             await sync_to_async(type(admin).objects.filter(pk=admin.pk).delete)()
             event = await socket.receive_output()
             self.assertEqual(event["type"], "websocket.close")
@@ -456,7 +466,7 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
                 # an UPDATE publishes nothing, like an event that is dropped
                 rows = type(model).objects.filter(pk=model.pk)
                 await sync_to_async(rows.update)(status="failed")
-                answer = await socket.receive_json_from(3)
+                answer = await socket.receive_json_from()
                 told = answer.get("operation", answer)
                 self.assertEqual(told["status"], "failed")
                 self.assertTrue(await socket.receive_nothing(0.3))
@@ -525,7 +535,7 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
     async def _open(self, kind="upgrade-operation", pk=None, **request):
         admin = await sync_to_async(self._get_admin)()
         path = f"{BASE}/{kind}/{pk or self.operation.pk}/"
-        socket = WebsocketCommunicator(URLRouter(get_routes()), path)
+        socket = Socket(URLRouter(get_routes()), path)
         socket.scope["user"] = admin
         await socket.connect()
         await self._request(socket, **request)
@@ -537,10 +547,10 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
 
     async def _heard(self, socket):
         """Returns the messages until a pause; the first one may take its time."""
-        found, patience = [], 5
+        found, patience = [], 10
         while not await socket.receive_nothing(patience):
             found.append(await socket.receive_json_from())
-            patience = 0.3
+            patience = 0.5
         return found
 
     async def _lines(self, socket):
@@ -666,11 +676,11 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
             await self._heard(socket)
             with (
                 mock.patch.object(Follower, "_row", side_effect=OperationalError),
-                self.assertLogs("openwisp_firmware_upgrader.websockets", "WARNING"),
+                self.assertLogs(LOGGER, "WARNING") as logs,
             ):
                 await self._log("one")
-                self.assertTrue(await socket.receive_nothing(0.2))
-            await asyncio.sleep(0.4)
+                quiet = await socket.says_nothing_until(lambda: logs.records)
+            self.assertTrue(quiet)
             self.assertEqual(await self._lines(socket), [(1, "one")])
             await socket.disconnect()
 
