@@ -127,8 +127,8 @@ def problems(rounds: list[dict[str, float]]) -> list[str]:
         found.append(f"memory grows by {slope:.2f} MiB per 1,000 upgrades")
     third = max(len(warm) // 3, 1)
     for name in ("fds", "threads", "connections"):
-        before = max(each[name] for each in warm[:third])
-        after = min(each[name] for each in warm[-third:])
+        before = statistics.median(each[name] for each in warm[:third])
+        after = statistics.median(each[name] for each in warm[-third:])
         if after > before + SLACK:
             found.append(f"{name} grew from {before} to {after}")
     print(json.dumps({"MiB per 1,000 upgrades": round(slope, 3), "grew": found}))

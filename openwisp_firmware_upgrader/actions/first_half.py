@@ -48,6 +48,7 @@ def run_first_half(operation: Any) -> None:
         upgrade_with(upgrader, operation.image.file)
     finally:
         hang_up(connection)
+        operation.image.close_file()
     success = OperationStatus.SUCCESS
     if not journal.finish(operation, success, installed=True):
         raise why_lost(operation)

@@ -116,6 +116,15 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             raise
         self._measured_file = self.file.name
 
+    def close_file(self):
+        """Closes the file; it is opened again when it is read next.
+
+        A worker that leaves this to the garbage collector keeps a descriptor per
+        upgrade, with remote storages a whole copy of the image.
+        """
+        self.file.close()
+        vars(self.file).pop("_file", None)
+
     def _is_new_file(self):
         committed = self.file._committed  # noqa: SLF001 no public name
         return not committed or self.file.name != self._measured_file

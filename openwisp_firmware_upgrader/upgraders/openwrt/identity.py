@@ -72,7 +72,10 @@ class IdentityMixin(FactsMixin):
         image = self.upgrade_operation.image
         if image is None:
             return
-        self._measure(image.file)
+        try:
+            self._measure(image.file)
+        finally:
+            image.close_file()
         expected, typed = self._expected_release()
         evidence = {"expected": vars(expected), "typed": typed}
         journal.record(self.upgrade_operation, evidence=evidence)
