@@ -80,9 +80,12 @@ else:
             "NAME": os.environ.get(
                 "FIRMWARE_SQLITE_NAME", str(WORK_DIR / "openwisp2.db")
             ),
-            # Several processes write: readers must not block the one writer.
+            # Several processes write: readers must not block the one writer. Who reads
+            # before it writes would fail at once, whatever the timeout, had somebody
+            # else written meanwhile; tests hold a transaction open while others read.
             "OPTIONS": {
                 "timeout": 30,
+                "transaction_mode": "DEFERRED" if TESTING else "IMMEDIATE",
                 "init_command": (
                     f"PRAGMA journal_mode={JOURNAL}; PRAGMA synchronous=NORMAL;"
                 ),
