@@ -13,6 +13,14 @@ PATIENCE = 15
 STEP = 0.01
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    """Waits for ``condition()``, no longer than a busy machine needs."""
+    for _number in range(int(PATIENCE / STEP)):
+        if condition():
+            return
+        await asyncio.sleep(STEP)
+
+
 class Socket(WebsocketCommunicator):
     """The communicator of channels with more patience."""
 
@@ -32,10 +40,14 @@ class Socket(WebsocketCommunicator):
         """Closes the socket and waits for the consumer to end."""
         await super().disconnect(code, timeout)
 
-    async def says_nothing_until(self, condition: Callable[[], Any]) -> bool:
-        """Waits for ``condition()``, then tells whether nothing was sent."""
-        for _number in range(int(PATIENCE / STEP)):
-            if condition():
-                break
-            await asyncio.sleep(STEP)
-        return await self.receive_nothing()
+    async def says_nothing_until(
+        self, condition: Callable[[], Any], silence: float = 0.1
+    ) -> bool:
+        """Waits for ``condition()``, then tells whether nothing was sent.
+
+        Arguments:
+            condition: what has to happen first.
+            silence: how long, in seconds, nothing may be sent after it.
+        """
+        await until(condition)
+        return await self.receive_nothing(silence)

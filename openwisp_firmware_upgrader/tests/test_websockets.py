@@ -24,7 +24,7 @@ from ..websockets import sockets as module
 from ..websockets.following import Follower
 from ..websockets.sharing import Shared
 from .devices import FakeDeviceMixin
-from .sockets import Socket
+from .sockets import Socket, until
 
 BASE = "ws/firmware-upgrader"
 LOGGER = "openwisp_firmware_upgrader.websockets"
@@ -411,10 +411,7 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
 
         websockets._run_coroutine_safely(note())
         websockets._run_coroutine_safely(note)
-        for _number in range(1000):
-            if len(done) == 2:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: len(done) == 2)
         self.assertEqual(done, [1, 1])
 
     def test_groups_of_texts_and_uuids(self):
@@ -451,7 +448,7 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
                 mock.patch.object(auth, "refreshed", side_effect=OperationalError),
                 self.assertLogs(LOGGER, "WARNING") as logs,
             ):
-                quiet = await socket.says_nothing_until(lambda: logs.records)
+                quiet = await socket.says_nothing_until(lambda: logs.records, 0.3)
             self.assertTrue(quiet)
             await sync_to_async(type(admin).objects.filter(pk=admin.pk).delete)()
             event = await socket.receive_output()
@@ -679,7 +676,7 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
                 self.assertLogs(LOGGER, "WARNING") as logs,
             ):
                 await self._log("one")
-                quiet = await socket.says_nothing_until(lambda: logs.records)
+                quiet = await socket.says_nothing_until(lambda: logs.records, 0.2)
             self.assertTrue(quiet)
             self.assertEqual(await self._lines(socket), [(1, "one")])
             await socket.disconnect()

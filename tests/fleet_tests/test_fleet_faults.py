@@ -13,7 +13,15 @@ from scp import SCPException
 
 from openwisp_firmware_upgrader.testing import EXPECTED, FAULTS, make_image
 
-from .ssh_client import TCP_USER_TIMEOUT, connect, refused, run, upload, wait_until
+from .ssh_client import (
+    TCP_USER_TIMEOUT,
+    connect,
+    refused,
+    run,
+    upload,
+    wait_boot,
+    wait_until,
+)
 
 PATH = "/tmp/image.bin"
 FLASH = f"/sbin/sysupgrade -v -c {PATH}"
@@ -247,7 +255,7 @@ def test_back_with_old_firmware(fleet):
     before = fleet.device(0)
     client = ready_to_flash(fleet, "back_with_old_firmware")
     run(client, FLASH)
-    wait_until(lambda: fleet.device(0).boots == 2)
+    wait_boot(fleet)
     after = fleet.device(0)
     assert (after.release, len(after.flashes)) == (OLD, 1)
     assert after.boot_id != before.boot_id
@@ -257,7 +265,7 @@ def test_back_at_other_address(fleet):
     before = fleet.device(0)
     client = ready_to_flash(fleet, "back_at_other_address")
     run(client, FLASH)
-    wait_until(lambda: fleet.device(0).boots == 2)
+    wait_boot(fleet)
     moved = [d for d in fleet.addresses() if d["address"] != d["first_address"]]
     assert [d["uuid"] for d in moved] == [before.uuid]
     assert refused(before)
