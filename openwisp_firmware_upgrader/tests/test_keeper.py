@@ -8,7 +8,7 @@ import time
 from types import SimpleNamespace
 from unittest import mock
 
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, tag
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from paramiko import transport as paramiko_transport
 from swapper import load_model as load_any_model
@@ -45,6 +45,7 @@ class Silent:
             client.close()
 
 
+@tag("real_clock")
 class TestConnecting(FakeDeviceMixin, TransactionTestCase):
     def test_a_clock_that_stands_still_holds_nobody(self):
         """Chaos seed 141."""

@@ -7,7 +7,7 @@ from unittest import mock
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, tag
 
 from .. import websockets
 from ..swapper import load_model
@@ -53,6 +53,7 @@ class Ear:
                 return found
 
 
+@tag("real_clock")
 class TestLiveEvents(FakeDeviceMixin, TransactionTestCase):
     def setUp(self):
         super().setUp()

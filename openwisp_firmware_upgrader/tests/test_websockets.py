@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import OperationalError, connection
-from django.test import SimpleTestCase, TransactionTestCase
+from django.test import SimpleTestCase, TransactionTestCase, tag
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -35,6 +35,7 @@ CONSUMERS = (
 )
 
 
+@tag("real_clock")
 class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
     def setUp(self):
         super().setUp()
@@ -523,6 +524,7 @@ class TestSharedAnswers(SimpleTestCase):
         self.assertEqual(await shared.get("x", make), "here")
 
 
+@tag("real_clock")
 class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
     def setUp(self):
         super().setUp()

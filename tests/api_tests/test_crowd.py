@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from stack.project import wait_for
 
-pytestmark = pytest.mark.usefixtures("project")
+pytestmark = [pytest.mark.usefixtures("project"), pytest.mark.real_clock]
 CLIENTS, OPERATIONS = 200, 1000
 # patience, not a limit: it takes two minutes alone, and is not run alone
 SECONDS = 1200
@@ -72,6 +72,7 @@ def batch_of(firmware, owner):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2 * SECONDS)
 def test_everybody_hears_of_the_end(project, web):
     from stack import inventory
 

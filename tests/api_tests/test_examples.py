@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("project")
+pytestmark = [pytest.mark.usefixtures("project"), pytest.mark.real_clock]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "user"
 BLOCK = r"\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)"
 

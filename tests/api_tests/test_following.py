@@ -10,7 +10,7 @@ from stack.project import wait_for
 
 from openwisp_firmware_upgrader.testing import FleetProcess, release_of
 
-pytestmark = pytest.mark.usefixtures("project")
+pytestmark = [pytest.mark.usefixtures("project"), pytest.mark.real_clock]
 SEED = random.randrange(10**6)
 
 

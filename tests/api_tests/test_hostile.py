@@ -8,7 +8,11 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.usefixtures("project"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("project"),
+    pytest.mark.slow,
+    pytest.mark.real_clock,
+]
 BASE = "/api/v1/firmware-upgrader/"
 WRITES = ("POST", "PUT", "PATCH")
 FIELDS = (

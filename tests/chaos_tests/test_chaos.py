@@ -14,8 +14,13 @@ import pytest
 from .plan import KINDS, Fault, Plan, plan_of, seeds
 from .shrink import shrink
 
+# no exit code of a program
+HUNG = -1000
 PROGRAM = Path(__file__).with_name("run.py")
 AT_ONCE = 10
+# seconds in which ten seeds end, also when the smallest list that fails is searched
+PATIENCE = 1000
+pytestmark = pytest.mark.timeout(PATIENCE + 60)
 BY_DEFAULT, SLOW = 10, 40
 # every fault must be met by chance at least so often
 AT_LEAST = 15
@@ -47,15 +52,22 @@ def marks(start: int):
 
 
 def chaos(*options: str, seconds: int) -> subprocess.CompletedProcess:
-    """Runs seeds in a process of its own."""
-    return subprocess.run(
-        [sys.executable, str(PROGRAM), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-        env={**os.environ, "TESTING": "0"},
-    )
+    """Runs seeds in a process of its own; one that hangs fails with what it printed."""
+    command = [sys.executable, str(PROGRAM), *options]
+    env = {**os.environ, "TESTING": "0"}
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            env=env,
+        )
+    except subprocess.TimeoutExpired as error:
+        output = (error.stdout or b"").decode(errors="replace")
+        output += f"\nnot ended after {seconds} s"
+        return subprocess.CompletedProcess(command, HUNG, output, "")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +78,7 @@ def chaos(*options: str, seconds: int) -> subprocess.CompletedProcess:
     ],
 )
 def test_devices_confirm_every_claim(start):
-    done = chaos("--slice", f"{start}:{start + AT_ONCE}", seconds=3000)
+    done = chaos("--slice", f"{start}:{start + AT_ONCE}", seconds=PATIENCE)
     rows = [
         json.loads(row) for row in done.stdout.splitlines() if row[:8] == '{"seed":'
     ]
@@ -81,7 +93,7 @@ def test_a_missing_safeguard_is_noticed(name):
     plan = WITHOUT[name].to_json()
     # two workers need not meet at the first try
     for _try in range(3):
-        done = chaos("--plan", plan, "--without", name, "--no-shrink", seconds=600)
+        done = chaos("--plan", plan, "--without", name, "--no-shrink", seconds=300)
         if done.returncode:
             break
     assert done.returncode == 1, done.stdout + done.stderr[-4000:]

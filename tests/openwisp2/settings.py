@@ -356,6 +356,6 @@ LOGGING = {
         },
     },
 }
-TEST_RUNNER = "openwisp2.test_runner.CountingRunner"
+TEST_RUNNER = "openwisp2.test_runner.ReportingRunner"
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,30 +1,70 @@
-"""Django's test runner, which also writes its numbers for ``./runtests``."""
+"""Django's test runner, which also reports to ``./runtests``."""
 
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any
+from unittest import TestCase, TestResult
 
 from django.test.runner import DiscoverRunner
 
 
-class CountingRunner(DiscoverRunner):
-    """Writes the numbers of tests to the file named by ``COUNTS_FILE``."""
+class ReportingRunner(DiscoverRunner):
+    """Writes what became of the tests to the file named by ``REPORT_FILE``."""
 
     def suite_result(self, suite, result, **kwargs):
         """Returns the number of failures, as Django's own runner does."""
-        if path := os.environ.get("COUNTS_FILE"):
-            bad = len(result.failures) + len(result.errors)
-            bad += len(result.unexpectedSuccesses)
-            wrong = [*result.failures, *result.errors]
-            skipped = [str(test) for test, _ in result.skipped]
-            counts = {
-                "passed": result.testsRun - bad - len(skipped),
-                "failed": bad,
-                "skipped": len(skipped),
-                # the last line of a traceback tells what was wrong
-                "failures": [
-                    f"{test}: {text.strip().splitlines()[-1]}" for test, text in wrong
-                ],
-            }
-            Path(path).write_text(json.dumps(counts))
+        if path := os.environ.get("REPORT_FILE"):
+            Path(path).write_text(json.dumps(report_of(result)))
         return super().suite_result(suite, result, **kwargs)
+
+
+def report_of(result: TestResult) -> dict[str, Any]:
+    """Returns what ``scripts/suites/results.py`` reads."""
+    wrong = [*result.failures, *result.errors]
+    wrong += [(test, "unexpected success") for test in result.unexpectedSuccesses]
+    failures = {}
+    for test, text in wrong:
+        # a sub-test stands for its test
+        failures.setdefault(whole(test).id(), failure(whole(test), text))
+    # where the set-up of a class fails or skips, its tests did not run at all
+    others = [*(test for test, _ in wrong), *(test for test, _ in result.skipped)]
+    counted = {whole(test).id() for test in others if isinstance(test, TestCase)}
+    return {
+        "passed": result.testsRun - len(counted),
+        "skipped": len(result.skipped),
+        "failures": list(failures.values()),
+        "finished": True,
+    }
+
+
+def whole(test: Any) -> Any:
+    """Returns the test that a sub-test belongs to, any other test as it is."""
+    return getattr(test, "test_case", test)
+
+
+def failure(test: Any, text: str) -> dict[str, Any]:
+    """Returns what is reported of a test that failed."""
+    function = getattr(test, getattr(test, "_testMethodName", ""), None)
+    tags = {*getattr(test, "tags", ()), *getattr(function, "tags", ())}
+    return {
+        "name": str(test),
+        # the last line of a traceback tells what was wrong
+        "message": text.strip().splitlines()[-1],
+        "label": label(test.id()),
+        "real_clock": "real_clock" in tags,
+    }
+
+
+def label(name: str) -> str:
+    """Returns what runs a test alone, empty if nothing does.
+
+    Arguments:
+        name: id of the test; one that cannot be imported has none of its own, and where
+            the set-up of a class fails, the class is named in parentheses.
+    """
+    if name.startswith("unittest."):
+        return ""
+    held = re.fullmatch(r"\w+ \((.+)\)", name)
+    return held[1] if held else name

@@ -1,0 +1,1 @@
+"""Runs the parts of the test suite, repeats what may have met a busy machine."""

@@ -1,0 +1,112 @@
+"""Parts that run side by side, and suites that hang."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from .fakes import FAILS_ONCE, HANGS, PASSES
+
+STARTS_SLEEPER = """
+import subprocess
+sleeper = subprocess.Popen(['sleep', '600'])
+(FOLDER / 'pid').write_text(str(sleeper.pid))
+time.sleep(600)
+"""
+
+
+def ended(pid: int) -> bool:
+    """Returns whether a process has ended; an orphan may wait for its parent."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        )
+    except FileNotFoundError:
+        return True
+
+
+def test_a_test_is_repeated_alone_after_everything_else(fakes):
+    # the other lane ends long after the test has failed
+    waits = "wait_for_line('end b')\ntime.sleep(1)"
+    outcome = fakes.run(
+        fakes.pytest(
+            "worker", {"a": FAILS_ONCE, "b": PASSES}, real_clock=True, lane="x"
+        ),
+        fakes.pytest("browser", {"c": waits}, real_clock=True, lane="y"),
+        fakes.pytest("unit", {"d": waits}, lane="y"),
+        together=True,
+    )
+    assert outcome.code == 0
+    assert len(outcome.unstable) == 1
+    assert outcome.last_lines[-1] == "4 passed, 0 failed"
+    assert fakes.diary[-2:] == ["begin a", "end a"]
+    assert fakes.diary.count("begin a") == 2
+    assert fakes.diary.index("end d") == len(fakes.diary) - 3
+    for lane in "xy":
+        assert f"\n{lane:8}| === " in f"\n{outcome.output}"
+
+
+def test_a_hung_suite_is_stopped_and_makes_the_run_red(fakes):
+    tests = {"a": FAILS_ONCE, "b": STARTS_SLEEPER, "c": PASSES}
+    hung = fakes.pytest("worker", tests, real_clock=True, minutes=0.2, lane="x")
+    good = fakes.pytest("unit", {"d": PASSES}, lane="x")
+    started = time.monotonic()
+    outcome = fakes.run(hung, good, together=True)
+    assert time.monotonic() - started < 300
+    assert outcome.code == 1
+    assert "=== worker is stopped: it had not ended after 12 s" in outcome.output
+    # where it stood, from the process itself
+    assert "test_worker.py" in outcome.output.partition("is stopped")[2]
+    assert "in test_b" in outcome.output
+    (failed,) = [line for line in outcome.last_lines if line[:7] == "FAILED "]
+    assert "FAILED worker: was stopped while it ran test_worker.py::test_b" in failed
+    # what it says of the test before holds, and the part after it ran
+    assert len(outcome.unstable) == 1
+    assert outcome.last_lines[-1] == "2 passed, 1 failed"
+    pid = int((fakes.folder / "pid").read_text())
+    end = time.monotonic() + 60
+    while not ended(pid):
+        assert time.monotonic() < end, "something of it is still there"
+        time.sleep(0.05)
+
+
+def test_a_hung_test_fails_alone_and_is_repeated(fakes):
+    tests = {"a": "if first_time('a'):\n    time.sleep(600)", "b": PASSES}
+    mark = "@pytest.mark.timeout(3)"
+    outcome = fakes.run(fakes.pytest("worker", tests, mark, real_clock=True))
+    assert outcome.code == 0
+    (line,) = outcome.unstable
+    assert "test_a: Failed: Timeout" in line
+    assert outcome.last_lines[-1] == "2 passed, 0 failed"
+
+
+def test_a_hung_suite_of_django_is_stopped(fakes):
+    part = fakes.django("worker", {"a": HANGS}, real_clock=True, minutes=0.1)
+    outcome = fakes.run(part)
+    assert outcome.code == 1
+    assert "FAILED worker: was stopped" in outcome.output
+    assert outcome.last_lines[-1] == "0 passed, 1 failed"
+
+
+def test_a_repetition_that_hangs_is_stopped(fakes):
+    body = "if not first_time('a'):\n    time.sleep(600)\nassert False"
+    part = fakes.pytest("worker", {"a": body}, real_clock=True, minutes=0.2)
+    outcome = fakes.run(part)
+    assert outcome.code == 1
+    assert "failed twice" in outcome.output
+    assert outcome.last_lines[-1] == "0 passed, 1 failed"
+
+
+def test_all_end_when_the_time_of_the_run_is_over(fakes):
+    outcome = fakes.run(
+        fakes.pytest("worker", {"a": HANGS}, real_clock=True, lane="x"),
+        fakes.pytest("device", {"b": PASSES}, real_clock=True, lane="x"),
+        fakes.pytest("unit", {"c": PASSES}, lane="y"),
+        together=True,
+        minutes=0.2,
+    )
+    assert outcome.code == 1
+    assert "FAILED worker: was stopped" in outcome.output
+    assert "FAILED device: was stopped" in outcome.output
+    assert outcome.last_lines[-1] == "1 passed, 2 failed"
+    assert fakes.diary.count("begin b") == 0
