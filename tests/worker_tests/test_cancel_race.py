@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import signal
 import time
 
 import pytest
@@ -15,7 +16,8 @@ from openwisp_firmware_upgrader.testing import FleetProcess, release_of
 
 pytestmark = [pytest.mark.usefixtures("project"), pytest.mark.slow]
 EXAMPLES = 210
-# phase of the row -> hook of the fleet at which the device can be held
+# phase of the row -> hook of the fleet at which the device can be held; an operation
+# stays in the queue while its worker is stopped
 STEPS = {
     "queued": None,
     "preflight": "before_first_command",
@@ -37,8 +39,9 @@ QUICK = {
 class Race:
     """One device that is upgraded over and over while somebody cancels."""
 
-    def __init__(self, fleet, device, firmware) -> None:
+    def __init__(self, fleet, worker, device, firmware) -> None:
         self.fleet = fleet
+        self.worker = worker
         self.device = device
         self.firmware = firmware
         self.landed: collections.Counter = collections.Counter()
@@ -51,22 +54,33 @@ class Race:
         # as at the start: old release, no marker, an empty ledger
         self.fleet.reset()
         inventory.pair(self.device, self.firmware.old)
-        hook = STEPS[step] if held else None
-        if hook:
-            self.fleet.arm(hook)
+        if held:
+            self._hold(step)
         operation = inventory.start(self.device, self.firmware.new)
         rows = type(operation).objects.filter(pk=operation.pk)
-        if hook:
-            self.fleet.wait_hook(hook, timeout=20)
+        if held and STEPS[step]:
+            self.fleet.wait_hook(STEPS[step], timeout=20)
         else:
             self._wait_for_phase(rows, step)
         time.sleep(delay)
         accepted = self._cancel(rows.get())
-        if hook:
-            self.fleet.release(hook)
+        if held:
+            self._release(step)
         self._wait_for_end(rows)
         self._compare(rows.get(), accepted)
         self.examples += 1
+
+    def _hold(self, step: str) -> None:
+        if STEPS[step]:
+            self.fleet.arm(STEPS[step])
+        else:
+            self.worker.process.kill(signal.SIGSTOP)
+
+    def _release(self, step: str) -> None:
+        if STEPS[step]:
+            self.fleet.release(STEPS[step])
+        else:
+            self.worker.process.kill(signal.SIGCONT)
 
     def _wait_for_phase(self, rows, step: str) -> None:
         end = time.monotonic() + 20
@@ -115,8 +129,8 @@ def race(project):
         devices=1, boot_time=0.3, release=release_of(*inventory.OLD), link_rate=500_000
     ) as fleet:
         (device,) = inventory.register(owner, fleet, firmware.old, ["race"])
-        project.worker(slots=2, FIRMWARE_OPENWRT_SETTINGS=json.dumps(QUICK))
-        yield Race(fleet, device, firmware)
+        worker = project.worker(slots=2, FIRMWARE_OPENWRT_SETTINGS=json.dumps(QUICK))
+        yield Race(fleet, worker, device, firmware)
     project.stop_workers()
 
 
