@@ -34,7 +34,7 @@ class Part:
     run: Run
     lane: str = ""
     real_clock: bool = False
-    minutes: float = 20
+    minutes: float = 40
 
 
 def run_part(

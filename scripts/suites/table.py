@@ -18,6 +18,8 @@ OLDEST_DJANGO = "5.1"
 PACKAGE = "openwisp_firmware_upgrader"
 SELENIUM = f"{PACKAGE}.tests.test_selenium"
 DEFAULT = "not slow and not long and not chaos"
+# how often the tests in a browser run
+TIMES = int(os.environ.get("REPEAT", "1"))
 # two processes at most: more would not fit beside a database
 PARALLEL = ["--parallel", str(min(2, os.cpu_count() or 1))]
 
@@ -28,8 +30,13 @@ def unit(job: Job, tests: list[str]) -> Result:
 
 
 def sample(job: Job, tests: list[str]) -> Result:
-    """The same tests with the swapped models of the sample app."""
-    return job.django(tests or PARALLEL, SAMPLE_APP="1")
+    """The same tests with swapped models, on the oldest Django that is supported."""
+    place = ROOT / ".work" / f"django{OLDEST_DJANGO}"
+    if not (place / "django").exists():
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+        wanted = f"django=={OLDEST_DJANGO}.*"
+        subprocess.run([*pip, "--target", str(place), wanted], check=True)
+    return job.django(tests or PARALLEL, SAMPLE_APP="1", PYTHONPATH=str(place))
 
 
 def unit_postgres(job: Job, tests: list[str]) -> Result:
@@ -39,17 +46,6 @@ def unit_postgres(job: Job, tests: list[str]) -> Result:
         return job.django(tests or [PACKAGE, *PARALLEL], **server.env)
     finally:
         server.stop()
-
-
-def older(job: Job, tests: list[str]) -> Result:
-    """The package's own tests on the oldest Django that is supported."""
-    place = ROOT / ".work" / f"django{OLDEST_DJANGO}"
-    if not (place / "django").exists():
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-        subprocess.run(
-            [*pip, "--target", str(place), f"django=={OLDEST_DJANGO}.*"], check=True
-        )
-    return job.django(tests or [PACKAGE, *PARALLEL], PYTHONPATH=str(place))
 
 
 def of(*folders: str, marks: str = DEFAULT, options: Sequence[str] = ()) -> Run:
@@ -73,16 +69,15 @@ def browser(job: Job, tests: list[str]) -> Result:
     if tests:
         run = pages if "::" in tests[0] else selenium
         return run(job, tests)
-    times = int(os.environ.get("REPEAT", "1"))
     total = Result()
     lines = []
-    for number in range(1, times + 1):
+    for number in range(1, TIMES + 1):
         started = time.monotonic()
         both = Result()
         both.add(pages(job, tests))
         both.add(selenium(job, tests))
         sums = f"{both.passed} passed, {both.failed} failed, {both.skipped} skipped"
-        lines.append(f"{number} of {times}: {sums}, {time.monotonic() - started:.0f} s")
+        lines.append(f"{number} of {TIMES}: {sums}, {time.monotonic() - started:.0f} s")
         total.add(both)
     for line in lines:
         job.print_line(line)
@@ -111,7 +106,7 @@ PARTS = (
         "runner", "the rules of ./runtests", of("runner_tests"), PAGES, real_clock=True
     ),
     Part("unit", "the package's tests on SpatiaLite", unit, DJANGO),
-    Part("sample", "the same with swapped models", sample, DJANGO),
+    Part("sample", "the same with swapped models, Django 5.1", sample, DJANGO),
     Part("unit-postgres", "the same on PostgreSQL", unit_postgres, DJANGO),
     Part(
         "fleet",
@@ -134,7 +129,7 @@ PARTS = (
         "compat",
         "a database of 1.3.1 becomes ours",
         of("compat_tests"),
-        DJANGO,
+        DEVICES,
         real_clock=True,
     ),
     Part(
@@ -151,6 +146,7 @@ PARTS = (
         browser,
         PAGES,
         real_clock=True,
+        minutes=40 * TIMES,
     ),
     Part(
         "chaos-short",
@@ -161,7 +157,6 @@ PARTS = (
     ),
 )
 SLOW = (
-    Part("slow-django", "the package's tests on Django 5.1", older, DJANGO),
     Part(
         "slow-packaging",
         "the wheel, pages followed word by word",
@@ -180,13 +175,13 @@ SLOW = (
         "slow-api",
         "hostile clients, crowds, thousands of requests",
         of("api_tests", marks="slow"),
-        DEVICES,
+        PAGES,
     ),
     Part(
         "slow-chaos",
         "more seeds",
         of("chaos_tests", marks="slow"),
-        PAGES,
+        DEVICES,
         real_clock=True,
     ),
 )

@@ -21,7 +21,7 @@ AT_ONCE = 10
 # seconds in which ten seeds end, also when the smallest list that fails is searched
 PATIENCE = 1000
 pytestmark = pytest.mark.timeout(PATIENCE + 60)
-BY_DEFAULT, SLOW = 10, 40
+BY_DEFAULT, SLOW = 10, 20
 # every fault must be met by chance at least so often
 AT_LEAST = 15
 FIRST = {"pools": ("threads", "threads"), "link_rate": 100_000}

@@ -52,7 +52,7 @@ def test_page_leads_to_tests_that_pass(page, wheel, tmp_path):
     assert "\nOK" in done.stderr, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "caption"),
     [(page, caption) for page, captions in PAGES.items() for caption in captions],
