@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from stack.processes import die_with_parent
 
 from .results import Result, read_report
 
 ROOT = Path(__file__).resolve().parents[2]
-# seconds in which a command that is stopped can say where it stood
+# seconds in which a command that is stopped can say where it stood, and in which the
+# output of one that has ended is read
 LAST_WORDS = 10
 
 
@@ -61,9 +63,8 @@ class Job:
         program = str(Path(__file__).with_name("pytest_with_report.py"))
         options = ["-q", "--no-header", "-p", "no:cacheprovider"]
         command = [sys.executable, program, str(report), *options, *arguments]
-        return read_report(
-            report, self.name, self.execute(command, **env), self.stopped
-        )
+        code = self.execute(command, **env)
+        return read_report(report, self.name, code, self.stopped)
 
     def django(self, arguments: list[str], **env: str) -> Result:
         """Runs Django's test runner."""
@@ -91,15 +92,21 @@ class Job:
         )
         seconds = max(0, self.end - time.monotonic())
         watch = threading.Timer(seconds, self._stop, [process, seconds])
-        watch.daemon = True
-        watch.start()
+        reader = threading.Thread(target=self._print_output, args=[process.stdout])
+        for thread in (watch, reader):
+            thread.daemon = True
+            thread.start()
         try:
-            for line in process.stdout or ():
-                self.print_line(line.decode(errors="replace").rstrip())
             return process.wait()
         finally:
             watch.cancel()
             kill_group(process, signal.SIGKILL)
+            # somebody in another session may keep the pipe open
+            reader.join(LAST_WORDS)
+
+    def _print_output(self, output: IO[bytes] | None) -> None:
+        for line in output or ():
+            self.print_line(line.decode(errors="replace").rstrip())
 
     def _stop(self, process: subprocess.Popen, seconds: float) -> None:
         self.stopped = f"it had not ended after {seconds:.0f} s"

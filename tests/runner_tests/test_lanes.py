@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -68,6 +70,22 @@ def test_a_hung_suite_is_stopped_and_makes_the_run_red(fakes):
     while not ended(pid):
         assert time.monotonic() < end, "something of it is still there"
         time.sleep(0.05)
+
+
+def test_who_keeps_the_output_open_holds_nobody(fakes):
+    # of Django: pytest gives its tests another output
+    stays = "subprocess.Popen(['sleep', '600'], start_new_session=True).pid"
+    tests = {"a": f"import subprocess\n(FOLDER / 'pid').write_text(str({stays}))"}
+    outcome = fakes.run(
+        fakes.django("worker", tests, lane="x"),
+        fakes.pytest("unit", {"b": PASSES}, lane="y"),
+        together=True,
+        minutes=5,
+    )
+    pid = int((fakes.folder / "pid").read_text())
+    assert not ended(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert outcome.last_lines[-1] == "2 passed, 0 failed"
 
 
 def test_a_hung_test_fails_alone_and_is_repeated(fakes):
