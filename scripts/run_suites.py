@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from suites.job import end_all  # noqa: E402 needs tests/
 from suites.lanes import run_in_lanes, run_one_by_one  # noqa: E402 needs tests/
 from suites.part import Part  # noqa: E402 the same
 from suites.repeats import judge  # noqa: E402 the same
@@ -33,8 +35,11 @@ def run(
     Returns the exit code.
     """
     end = time.monotonic() + minutes * 60
-    results = (run_in_lanes if together else run_one_by_one)(parts, end)
-    verdict = judge(results, end)
+    try:
+        results = (run_in_lanes if together else run_one_by_one)(parts, end)
+        verdict = judge(results, end)
+    finally:
+        end_all()
     print_summary(verdict)
     return 1 if verdict.total.failed else 0
 
@@ -45,6 +50,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("parts", nargs="*", metavar="part")
     parser.add_argument("--list", action="store_true", help="names the parts")
     options = parser.parse_args(arguments)
+    # whatever a device or a test has said
+    sys.stdout.reconfigure(errors="backslashreplace")
+    # what was started ends with us
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     if options.list:
         for part in (*PARTS, *SLOW, *LONG, *CHAOS):
             print(f"{part.name:14} {part.what}")

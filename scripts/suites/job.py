@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from stack.processes import die_with_parent
+from stack.processes import descendants, die_with_parent
 
 from .results import Result, read_report
 
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # seconds in which a command that is stopped can say where it stood, and in which the
 # output of one that has ended is read
 LAST_WORDS = 10
+_running: set[subprocess.Popen] = set()
 
 
 def print_line(text: str) -> None:
@@ -92,6 +93,7 @@ class Job:
         )
         seconds = max(0, self.end - time.monotonic())
         watch = threading.Timer(seconds, self._stop, [process, seconds])
+        _running.add(process)
         reader = threading.Thread(target=self._print_output, args=[process.stdout])
         for thread in (watch, reader):
             thread.daemon = True
@@ -101,6 +103,7 @@ class Job:
         finally:
             watch.cancel()
             kill_group(process, signal.SIGKILL)
+            _running.discard(process)
             # somebody in another session may keep the pipe open
             reader.join(LAST_WORDS)
 
@@ -113,11 +116,28 @@ class Job:
         self.print_line(
             f"=== {self.name} is stopped: {self.stopped}. This is where it stood:"
         )
+        started = descendants(process.pid)
         # pytest and "-X faulthandler" answer with the stack of each thread
         kill_group(process, signal.SIGABRT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(LAST_WORDS)
         kill_group(process, signal.SIGKILL)
+        kill_each(started)
+
+
+def end_all() -> None:
+    """Kills all commands that run, with what they have started."""
+    for process in list(_running):
+        started = descendants(process.pid)
+        kill_group(process, signal.SIGKILL)
+        kill_each(started)
+
+
+def kill_each(pids: list[int]) -> None:
+    """Kills processes, those of other sessions too."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_group(process: subprocess.Popen, number: int) -> None:

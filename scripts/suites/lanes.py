@@ -10,26 +10,20 @@ import threading
 
 from .job import print_line
 from .part import Part, run_part
-from .results import Result
+from .results import Failure, Result
 
 Results = list[tuple[Part, Result]]
 
 
-def run_one_by_one(
-    parts: list[Part], end: float = float("inf"), prefix: str = ""
-) -> Results:
+def run_one_by_one(parts: list[Part], end: float = float("inf")) -> Results:
     """Runs parts one after the other.
 
     Arguments:
         parts: in this order.
         end: ``time.monotonic()`` after which none goes on.
-        prefix: of each line of output.
     """
-    results = []
-    for number, part in enumerate(parts, start=1):
-        head = f"=== {number} of {len(parts)}: {part.name}, {part.what}"
-        print_line(prefix + head)
-        results.append((part, run_part(part, [], end, prefix)))
+    results: Results = []
+    follow(results, parts, end)
     return results
 
 
@@ -39,15 +33,27 @@ def run_in_lanes(parts: list[Part], end: float = float("inf")) -> Results:
     for part in parts:
         lanes.setdefault(part.lane, []).append(part)
     results: Results = []
-
-    def follow(lane: str) -> None:
-        results.extend(run_one_by_one(lanes[lane], end, f"{lane:8}| "))
-
     threads = [
-        threading.Thread(target=follow, args=(lane,), daemon=True) for lane in lanes
+        threading.Thread(
+            target=follow, args=(results, lanes[lane], end, f"{lane:8}| "), daemon=True
+        )
+        for lane in lanes
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    ended = [part for part, _result in results]
+    for part in parts:
+        if part not in ended:
+            why = "has no result: its lane ended before it"
+            results.append((part, Result(failures=[Failure(part.name, why)])))
     return results
+
+
+def follow(results: Results, parts: list[Part], end: float, prefix: str = "") -> None:
+    """Runs parts one after the other and adds each result at once."""
+    for number, part in enumerate(parts, start=1):
+        head = f"=== {number} of {len(parts)}: {part.name}, {part.what}"
+        print_line(prefix + head)
+        results.append((part, run_part(part, [], end, prefix)))

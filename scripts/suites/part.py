@@ -52,11 +52,15 @@ def run_part(
     """
     started = time.monotonic()
     end = min(end, started + part.minutes * 60)
-    with tempfile.TemporaryDirectory(prefix="fw", dir="/tmp") as folder:
+    # something that outlives the part may still write there
+    options = {"prefix": "fw", "dir": "/tmp", "ignore_cleanup_errors": True}
+    with tempfile.TemporaryDirectory(**options) as folder:
+        # PostgreSQL runs as another user
+        Path(folder).chmod(0o755)
         job = Job(part.name, Path(folder), end, prefix)
         try:
             result = part.run(job, tests)
-        except Exception as error:  # noqa: BLE001 the other parts shall go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 the others shall go on
             why = f"could not be run: {error!r}"
             job.print_line(f"=== {part.name} {why}")
             result = Result(failures=[Failure(part.name, " ".join(why.split()))])

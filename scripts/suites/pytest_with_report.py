@@ -27,6 +27,7 @@ class Reporter:
         self.real_clock: set[str] = set()
         self.labels: dict[str, str] = {}
         self.skipped_modules = 0
+        self.chosen: set[str] = set()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Notes which test is at work."""
@@ -62,15 +63,25 @@ class Reporter:
         """Writes the report after each test."""
         self.write()
 
-    def pytest_sessionfinish(self) -> None:
-        """Writes the report at the end."""
-        self.write(finished=True)
+    def pytest_collection_finish(self, session) -> None:
+        """Notes which tests are about to run."""
+        self.chosen = {item.nodeid for item in session.items}
+
+    def finish(self, code: int) -> None:
+        """Writes the report at the end.
+
+        Arguments:
+            code: with which pytest ended; it also ends early, in many ways.
+        """
+        whole = code in (0, 1) and self.chosen <= set(self.outcomes)
+        self.write(finished=whole)
 
     def failure(self, report) -> dict[str, Any]:
         """Returns what the report says of a test that failed."""
         crash = getattr(report.longrepr, "reprcrash", None)
+        text = getattr(report.longrepr, "errorstring", "") or str(report.longrepr)
         # of a long text the last line tells what was wrong
-        text = crash.message if crash else str(report.longrepr).splitlines()[-1]
+        text = crash.message if crash else (text.splitlines() or [""])[-1]
         when = getattr(report, "when", "collect")
         prefix = "" if when == "call" else f"{when}: "
         return {
@@ -99,7 +110,10 @@ def main(file: str, *arguments: str) -> int:
     sys.path[0] = os.getcwd()
     import pytest
 
-    return pytest.main(list(arguments), plugins=[Reporter(Path(file))])
+    reporter = Reporter(Path(file))
+    code = pytest.main(list(arguments), plugins=[reporter])
+    reporter.finish(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def verdict_of_part(
                 verdict.total.add(again)
                 verdict.unstable.append((part, failure))
                 continue
-            failure = replace(failure, message=f"failed twice: {failure.message}")
+            what = "failed twice" if again.failed else "did not pass when repeated"
+            failure = replace(failure, message=f"{what}: {failure.message}")
         verdict.total.failures.append(failure)
         if part.name not in verdict.broken:
             verdict.broken.append(part.name)

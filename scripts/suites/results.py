@@ -57,16 +57,27 @@ def read_report(file: Path, name: str, code: int, stopped: str = "") -> Result:
     report = _load(file)
     failures = [Failure(**failure) for failure in report.get("failures", [])]
     result = Result(report.get("passed", 0), report.get("skipped", 0), failures)
-    running = f" while it ran {report['running']}" if report.get("running") else ""
-    if stopped:
-        result.failures.append(Failure(name, f"was stopped{running}: {stopped}"))
-    elif not report.get("finished"):
-        why = f"ended with exit code {code}{running}, before it had finished"
-        result.failures.append(Failure(name, why))
-    elif code and not failures:
-        why = f"ended with exit code {code}, though no test failed"
+    if why := _what_is_wrong(report, code, stopped):
         result.failures.append(Failure(name, why))
     return result
+
+
+def _what_is_wrong(report: dict, code: int, stopped: str) -> str:
+    """Returns why the report cannot be believed, empty if it can."""
+    failures = report.get("failures", [])
+    running = f" while it ran {report['running']}" if report.get("running") else ""
+    if stopped:
+        return f"was stopped{running}: {stopped}"
+    if any(not failure.get("label") for failure in failures):
+        # such a failure is not repeated: the part is red and has said why
+        return ""
+    if not report.get("finished"):
+        return f"ended with exit code {code}{running}, before it had finished"
+    if code != (1 if failures else 0):
+        return f"ended with exit code {code}, with {len(failures)} failures"
+    if not failures and not report["passed"] and not report["skipped"]:
+        return "found no test"
+    return ""
 
 
 def _load(file: Path) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -35,7 +34,8 @@ def sample(job: Job, tests: list[str]) -> Result:
     if not (place / "django").exists():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
         wanted = f"django=={OLDEST_DJANGO}.*"
-        subprocess.run([*pip, "--target", str(place), wanted], check=True)
+        if job.execute([*pip, "--target", str(place), wanted]):
+            raise RuntimeError(f"pip could not install {wanted}")
     return job.django(tests or PARALLEL, SAMPLE_APP="1", PYTHONPATH=str(place))
 
 

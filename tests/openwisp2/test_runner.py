@@ -1,5 +1,6 @@
 """Django's test runner, which also reports to ``./runtests``."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ from typing import Any
 from unittest import TestCase, TestResult
 
 from django.test.runner import DiscoverRunner
+from django.utils.module_loading import import_string
 
 
 class ReportingRunner(DiscoverRunner):
@@ -46,15 +48,23 @@ def whole(test: Any) -> Any:
 
 def failure(test: Any, text: str) -> dict[str, Any]:
     """Returns what is reported of a test that failed."""
-    function = getattr(test, getattr(test, "_testMethodName", ""), None)
-    tags = {*getattr(test, "tags", ()), *getattr(function, "tags", ())}
     return {
         "name": str(test),
         # the last line of a traceback tells what was wrong
-        "message": text.strip().splitlines()[-1],
+        "message": (text.strip().splitlines() or [""])[-1],
         "label": label(test.id()),
-        "real_clock": "real_clock" in tags,
+        "real_clock": "real_clock" in tags_of(test),
     }
+
+
+def tags_of(test: Any) -> set[str]:
+    """Returns the tags of a test, or of the class whose set-up failed."""
+    owner = test
+    if not isinstance(test, TestCase):
+        with contextlib.suppress(ImportError, ValueError):
+            owner = import_string(label(test.id()))
+    function = getattr(owner, getattr(owner, "_testMethodName", ""), None)
+    return {*getattr(owner, "tags", ()), *getattr(function, "tags", ())}
 
 
 def label(name: str) -> str:

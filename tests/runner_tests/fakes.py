@@ -48,7 +48,7 @@ def wait_for_line(line):
 PYTEST = """
 import pytest
 {mark}
-def test_{name}():
+def test_{name}(request):
     note("begin {name}")
     try:
         {body}

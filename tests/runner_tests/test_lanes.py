@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from .fakes import FAILS_ONCE, HANGS, PASSES
+import pytest
+from stack.project import wait_for
 
+from .fakes import FAILS_ONCE, HANGS, PASSES, SCRIPTS
+
+RUNNER = """
+import sys
+sys.path.insert(0, {scripts!r})
+import run_suites
+from suites.part import Part
+
+def hangs(job, tests):
+    return job.pytest([{file!r}])
+
+run_suites.choose = lambda names: [Part(n, "a fake suite", hangs, lane=n) for n in "xy"]
+sys.exit(run_suites.main([]))
+"""
 STARTS_SLEEPER = """
 import subprocess
-sleeper = subprocess.Popen(['sleep', '600'])
+sleeper = subprocess.Popen(['sleep', '600'], start_new_session=True)
 (FOLDER / 'pid').write_text(str(sleeper.pid))
 time.sleep(600)
 """
@@ -66,10 +83,7 @@ def test_a_hung_suite_is_stopped_and_makes_the_run_red(fakes):
     assert len(outcome.unstable) == 1
     assert outcome.last_lines[-1] == "2 passed, 1 failed"
     pid = int((fakes.folder / "pid").read_text())
-    end = time.monotonic() + 60
-    while not ended(pid):
-        assert time.monotonic() < end, "something of it is still there"
-        time.sleep(0.05)
+    wait_for(lambda: ended(pid), "the end of the sleeper", 60)
 
 
 def test_who_keeps_the_output_open_holds_nobody(fakes):
@@ -128,3 +142,17 @@ def test_all_end_when_the_time_of_the_run_is_over(fakes):
     assert "FAILED device: was stopped" in outcome.output
     assert outcome.last_lines[-1] == "1 passed, 2 failed"
     assert fakes.diary.count("begin b") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_started_ends_with_the_runner(fakes, number):
+    fakes.pytest("worker", {"a": STARTS_SLEEPER})
+    file = str(fakes.folder / "test_worker.py")
+    program = fakes.folder / "runner.py"
+    program.write_text(RUNNER.format(scripts=str(SCRIPTS), file=file))
+    runner = subprocess.Popen([sys.executable, str(program)])
+    pid_file = fakes.folder / "pid"
+    wait_for(lambda: pid_file.exists() and pid_file.read_text(), "the sleeper", 60)
+    runner.send_signal(number)
+    assert runner.wait(60) != 0
+    wait_for(lambda: ended(int(pid_file.read_text())), "the end of the sleeper", 60)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from .fakes import DIES, FAILS, FAILS_ONCE, PASSES
+from .fakes import DIES, FAILS, FAILS_ONCE, PASSES, Part
+
+# how a runner ends early, with a report that looks whole
+CUT_SHORT = {
+    "pytest.exit": "pytest.exit('enough')",
+    "interrupt": "raise KeyboardInterrupt",
+    "exit code": "import atexit\natexit.register(os._exit, 77)",
+    "session": "request.session.shouldfail = 'enough'",
+}
 
 
 def test_a_test_that_fails_once_is_unstable(fakes):
@@ -79,8 +87,10 @@ def test_tests_of_django_are_repeated_alike(fakes, mark, real_clock, code):
     assert fakes.diary.count("begin a") == 1
 
 
-def test_a_class_of_django_that_cannot_begin_is_repeated(fakes):
-    part = fakes.django("browser", {"a": PASSES, "b": PASSES}, real_clock=True)
+@pytest.mark.parametrize("tagged", [False, True], ids=["suite", "tag"])
+def test_a_class_of_django_that_cannot_begin_is_repeated(fakes, tagged):
+    tests = {"a": PASSES, "b": PASSES}
+    part = fakes.django("browser", tests, real_clock=not tagged)
     file = fakes.folder / "openwisp_fake_browser.py"
     set_up = """
     @classmethod
@@ -89,7 +99,8 @@ def test_a_class_of_django_that_cannot_begin_is_repeated(fakes):
         if first_time('browser'):
             raise RuntimeError('no browser')
 """
-    file.write_text(file.read_text() + set_up)
+    text = file.read_text().replace("class Test_b", "@tag('real_clock')\nclass Test_b")
+    file.write_text((text if tagged else file.read_text()) + set_up)
     outcome = fakes.run(part)
     assert outcome.code == 0
     (line,) = outcome.unstable
@@ -156,13 +167,50 @@ def test_what_fails_everywhere_is_not_repeated(fakes):
 
 def test_a_part_that_cannot_start_makes_the_run_red(fakes):
     good = fakes.pytest("unit", {"a": PASSES})
-    part = fakes.pytest("worker", {"b": PASSES}, real_clock=True)
 
     def cannot(job, tests):
         raise FileNotFoundError("postgres is missing")
 
-    broken = type(part)(part.name, part.what, cannot, real_clock=True)
+    broken = Part("worker", "a fake suite", cannot, real_clock=True)
     outcome = fakes.run(broken, good)
     assert outcome.code == 1
     assert "postgres is missing" in outcome.last_lines[0]
     assert outcome.last_lines[-1] == "1 passed, 1 failed"
+
+
+@pytest.mark.parametrize("how", CUT_SHORT)
+def test_a_runner_that_ends_early_makes_the_run_red(fakes, how):
+    tests = {"a": FAILS_ONCE, "b": CUT_SHORT[how], "c": PASSES}
+    part = fakes.pytest("worker", tests, real_clock=True)
+    outcome = fakes.run(part)
+    assert outcome.code == 1
+    assert "FAILED worker: ended with exit code" in outcome.output
+
+
+def test_a_runner_of_django_that_dies_at_its_end_makes_the_run_red(fakes):
+    tests = {"a": FAILS_ONCE, "b": CUT_SHORT["exit code"]}
+    outcome = fakes.run(fakes.django("worker", tests, real_clock=True))
+    assert outcome.code == 1
+    assert "FAILED worker: ended with exit code 77" in outcome.output
+
+
+@pytest.mark.parametrize("kind", ["pytest", "django"])
+def test_a_part_without_tests_makes_the_run_red(fakes, kind):
+    outcome = fakes.run(getattr(fakes, kind)("worker", {}, real_clock=True))
+    assert outcome.code == 1
+    assert outcome.last_lines[-1] == "0 passed, 1 failed"
+
+
+def test_a_part_that_leaves_takes_nobody_with_it(fakes):
+    def leaves(job, tests):
+        raise SystemExit
+
+    parts = [
+        fakes.pytest("unit", {"a": FAILS}, lane="x"),
+        Part("worker", "a fake suite", leaves, lane="x"),
+        fakes.pytest("api", {"b": FAILS}, lane="x"),
+    ]
+    outcome = fakes.run(*parts, together=True)
+    assert outcome.code == 1
+    assert "Failed parts: unit, worker, api" in outcome.last_lines
+    assert outcome.last_lines[-1] == "0 passed, 3 failed"
