@@ -15,7 +15,9 @@ from stack.project import wait_for
 from .fakes import FAILS_ONCE, HANGS, PASSES, SCRIPTS
 
 RUNNER = """
-import sys
+import signal, sys
+# whoever runs us in the background has made us ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {scripts!r})
 import run_suites
 from suites.part import Part
