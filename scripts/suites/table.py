@@ -129,7 +129,7 @@ PARTS = (
         "compat",
         "a database of 1.3.1 becomes ours",
         of("compat_tests"),
-        DEVICES,
+        PAGES,
         real_clock=True,
     ),
     Part(
@@ -173,7 +173,7 @@ SLOW = (
     ),
     Part(
         "slow-api",
-        "hostile clients, crowds, thousands of requests",
+        "hostile clients, thousands of requests",
         of("api_tests", marks="slow"),
         PAGES,
     ),
@@ -185,11 +185,12 @@ SLOW = (
         real_clock=True,
     ),
 )
+LONG_FOLDERS = ("worker_tests", "api_tests", "packaging_tests")
 LONG = (
     Part(
         "long",
-        "thousands of devices, an hour or two",
-        of("worker_tests", "packaging_tests", marks="long", options=["--timeout=0"]),
+        "thousands of devices, hundreds of clients, an hour or two",
+        of(*LONG_FOLDERS, marks="long", options=["--timeout=0"]),
         real_clock=True,
         minutes=240,
     ),

@@ -71,8 +71,7 @@ def batch_of(firmware, owner):
     return batch
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.long
 def test_everybody_hears_of_the_end(project, web):
     from stack import inventory
 
