@@ -181,7 +181,7 @@ SLOW = (
         "slow-chaos",
         "more seeds",
         of("chaos_tests", marks="slow"),
-        DEVICES,
+        DJANGO,
         real_clock=True,
     ),
 )
