@@ -20,12 +20,11 @@ FAILS_ONCE = """
 if first_time('{name}'):
     raise AssertionError('the machine was busy')
 """
-HANGS = "time.sleep(600)"
+HANGS = "time.sleep(600)"  # the hang itself: no test waits for its end
 DIES = "os._exit(0)"
 HEAD = """
 import os, time
 from pathlib import Path
-from unittest import SkipTest
 
 FOLDER = Path({folder!r})
 
@@ -43,7 +42,7 @@ def wait_for_line(line):
     end = time.monotonic() + 60
     while line not in (FOLDER / "diary").read_text().splitlines():
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
 """
 PYTEST = """
 import pytest

@@ -28,11 +28,11 @@ def hangs(job, tests):
 run_suites.choose = lambda names: [Part(n, "a fake suite", hangs, lane=n) for n in "xy"]
 sys.exit(run_suites.main([]))
 """
-STARTS_SLEEPER = """
+STARTS_SLEEPER = f"""
 import subprocess
 sleeper = subprocess.Popen(['sleep', '600'], start_new_session=True)
 (FOLDER / 'pid').write_text(str(sleeper.pid))
-time.sleep(600)
+{HANGS}
 """
 
 
@@ -47,8 +47,8 @@ def ended(pid: int) -> bool:
 
 
 def test_a_test_is_repeated_alone_after_everything_else(fakes):
-    # the other lane ends long after the test has failed
-    waits = "wait_for_line('end b')\ntime.sleep(1)"
+    # the other lane goes on: whoever repeats too early has the time to do it
+    waits = "wait_for_line('end b')\ntime.sleep(1)"  # that time
     outcome = fakes.run(
         fakes.pytest(
             "worker", {"a": FAILS_ONCE, "b": PASSES}, real_clock=True, lane="x"
@@ -105,7 +105,7 @@ def test_who_keeps_the_output_open_holds_nobody(fakes):
 
 
 def test_a_hung_test_fails_alone_and_is_repeated(fakes):
-    tests = {"a": "if first_time('a'):\n    time.sleep(600)", "b": PASSES}
+    tests = {"a": f"if first_time('a'):\n    {HANGS}", "b": PASSES}
     mark = "@pytest.mark.timeout(3)"
     outcome = fakes.run(fakes.pytest("worker", tests, mark, real_clock=True))
     assert outcome.code == 0
@@ -123,7 +123,7 @@ def test_a_hung_suite_of_django_is_stopped(fakes):
 
 
 def test_a_repetition_that_hangs_is_stopped(fakes):
-    body = "if not first_time('a'):\n    time.sleep(600)\nassert False"
+    body = f"if not first_time('a'):\n    {HANGS}\nassert False"
     part = fakes.pytest("worker", {"a": body}, real_clock=True, minutes=0.2)
     outcome = fakes.run(part)
     assert outcome.code == 1
