@@ -18,6 +18,7 @@ from .device_forms import (
     DeviceUpgradeOperationForm,
     DeviceUpgradeOperationFormSet,
 )
+from .guarded_versions import GuardedVersionsMixin, guard_versions
 from .mixins import BaseAdmin, BaseVersionAdmin, ReadonlyUpgradeOptionsMixin
 from .operation import (
     UpgradeOperationAdmin,
@@ -68,6 +69,7 @@ __all__ = [
     "DeviceUpgradeOperationInline",
     "FirmwareImage",
     "FirmwareImageInline",
+    "GuardedVersionsMixin",
     "Location",
     "Organization",
     "ReadonlyUpgradeOptionsMixin",
@@ -75,5 +77,6 @@ __all__ = [
     "UpgradeOperationAdmin",
     "UpgradeOperationForm",
     "UpgradeOperationInline",
+    "guard_versions",
     "admin",
 ]

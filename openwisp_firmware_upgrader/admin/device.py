@@ -24,6 +24,7 @@ from .device_forms import (
     DeviceUpgradeOperationFormSet,
 )
 from .device_page import DevicePage
+from .guarded_versions import guard_versions
 from .mixins import ReadonlyUpgradeOptionsMixin
 from .operation import UpgradeOperationInline
 from .scripts import operation_cancel_url, script_json
@@ -175,4 +176,6 @@ ENGINE_COLUMNS = (
 )
 reversion.register(model=load_model("DeviceFirmware"), follow=["device"])
 reversion.register(model=load_model("UpgradeOperation"), exclude=ENGINE_COLUMNS)
+# what is followed is reverted through that page, which does not look first
+guard_versions(DeviceAdmin)
 DeviceAdmin.add_reversion_following(follow=["devicefirmware", "upgradeoperation_set"])

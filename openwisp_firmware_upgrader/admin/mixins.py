@@ -11,6 +11,7 @@ from openwisp_utils.admin import TimeReadonlyAdminMixin
 from reversion.admin import VersionAdmin
 
 from .deletion_list import NamedDeletionMixin
+from .guarded_versions import GuardedVersionsMixin
 
 
 class CarefulActionsMixin:
@@ -41,6 +42,7 @@ class BaseAdmin(
 class BaseVersionAdmin(
     CarefulActionsMixin,
     NamedDeletionMixin,
+    GuardedVersionsMixin,
     MultitenantAdminMixin,
     TimeReadonlyAdminMixin,
     VersionAdmin,

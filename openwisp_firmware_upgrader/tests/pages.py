@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from django.contrib.gis.geos import GEOSGeometry
+
 
 def page_data(response, **changes):
     """Returns what a browser submits for an unchanged admin change page.
@@ -34,5 +36,7 @@ def _values_of(form):
         name = form.add_prefix(bound.name)
         if isinstance(value, dict):
             value = json.dumps(value)
+        if isinstance(value, GEOSGeometry):
+            value = value.geojson
         found[name] = "" if value is None else value
     return found

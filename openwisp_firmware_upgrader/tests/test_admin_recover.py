@@ -93,7 +93,7 @@ class TestRecover(DevicePageMixin, TestCase):
         other = self._create_org(name="other", slug="other")
         self.client.force_login(self._create_administrator(organizations=[other]))
         response = self.client.get(url)
-        self.assertNotContains(response, device.name, status_code=302)
+        self.assertNotContains(response, device.name, status_code=404)
         self.assertFalse(Device.objects.exists())
 
     def test_earlier_version_of_a_device(self):

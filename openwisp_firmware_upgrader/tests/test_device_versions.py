@@ -1,0 +1,148 @@
+"""Histories of devices: nobody brings back what is not theirs."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.test import TestCase
+from swapper import load_model as load_any_model
+
+from ..swapper import load_model
+from .test_admin_versions import VersionPagesMixin, stored
+
+User = get_user_model()
+Device = load_any_model("config", "Device")
+DeviceLocation = load_any_model("geo", "DeviceLocation")
+DeviceFirmware = load_model("DeviceFirmware")
+
+
+class TestDeviceVersions(VersionPagesMixin, TestCase):
+    """Row S1 on the pages of devices, which this app extends."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = self._create_upgrade_env()
+        self.device = self.env["d1"]
+
+    def _recover(self, version, model=Device):
+        return super()._recover(version, model)
+
+    def _history(self, version, pk=None, model=Device):
+        return super()._history(version, pk, model)
+
+    def _foreign_device(self):
+        return self._create_device(
+            name="theirs-old",
+            organization=self.foreign,
+            mac_address="00:00:00:00:00:99",
+        )
+
+    def test_s1_user_does_not_become_superuser_by_an_old_version(self):
+        self._changed(self.user, is_superuser=True)
+        (version,) = stored(self.user)
+        self._changed(self.user, is_superuser=False)
+        self._refused(
+            self._recover(version),
+            self._history(version),
+            self._history(version, self.device.pk),
+        )
+        self.user.refresh_from_db()
+        self.assertIs(self.user.is_superuser, False)
+
+    def test_s1_foreign_device_is_neither_changed_nor_restored(self):
+        device = self._foreign_device()
+        (version,) = stored(device)
+        urls = (
+            self._recover(version),
+            self._history(version),
+            self._history(version, self.device.pk),
+        )
+        self._changed(device, name="new")
+        self._refused(*urls)
+        device.refresh_from_db()
+        self.assertEqual(device.name, "new")
+        device.delete(check_deactivated=False)
+        self._refused(*urls)
+        self.assertFalse(Device.objects.filter(organization=self.foreign))
+
+    def test_s1_category_page_restores_no_device_and_the_other_way_round(self):
+        category = self._create_category(name="a category")
+        (of_device, *_rest), (of_category,) = stored(self.device), stored(category)
+        self._refused(
+            super()._recover(of_device),
+            super()._history(of_device, category.pk),
+            self._recover(of_category),
+            self._history(of_category, self.device.pk),
+        )
+
+    def test_s1_device_that_moved(self):
+        device = self._foreign_device()
+        (before,) = stored(device)
+        self._changed(device, organization=self._get_org(), name="ours")
+        (ours,) = stored(device)
+        self._refused(self._history(before), self._recover(before))
+        self._changed(device, organization=self.foreign, name="theirs-again")
+        self._refused(self._history(ours), self._recover(ours))
+        device.refresh_from_db()
+        self.assertEqual(device.name, "theirs-again")
+
+    def test_s1_revision_with_a_device_of_somebody_else(self):
+        other = self._foreign_device()
+        version, *_others = stored(self.device, other)
+        self._changed(other, name="theirs-new")
+        self._refused(self._history(version), self._recover(version))
+        other.refresh_from_db()
+        self.assertEqual(other.name, "theirs-new")
+
+    def test_s1_operation_of_a_foreign_mass_upgrade_is_not_deleted(self):
+        (version,) = stored(self.device)
+        theirs = self._create_category(name="theirs", organization=self.foreign)
+        build = self._create_build(category=theirs, version="1")
+        batch = load_model("BatchUpgradeOperation").objects.create(build=build)
+        operation = self._operation(self.env, batch=batch, status="success")
+        self._refused(self._history(version))
+        self.assertTrue(type(operation).objects.filter(pk=operation.pk).exists())
+
+    def test_s1_image_that_is_foreign_by_now_is_not_linked_again(self):
+        row = self.env["device_fw1"]
+        (version,) = stored(self.device)
+        self._changed(row, image=self.env["image2a"])
+        self._changed(self.env["category"], organization=self.foreign)
+        self._refused(self._history(version))
+        row.refresh_from_db()
+        self.assertEqual(row.image, self.env["image2a"])
+
+    def test_s1_administrator_goes_back_to_an_earlier_version(self):
+        self._place(self.device, self._create_location(type="outdoor", address="here"))
+        (version,) = stored(self.device)
+        models = {each._model for each in version.revision.version_set.all()}
+        self.assertLessEqual({Device, DeviceFirmware, DeviceLocation}, models)
+        self._changed(self.device, name="new")
+        url = self._history(version)
+        self.assertEqual(self.client.post(url).status_code, 200)
+        self.device.refresh_from_db()
+        self.assertEqual(self.device.name, "new")
+        self.assertEqual(self._confirmed(url).status_code, 302)
+        self.device.refresh_from_db()
+        self.assertEqual(self.device.name, "device1")
+
+    def test_s1_administrator_recovers_a_device_with_all_it_had(self):
+        operation = self._operation(self.env, status="success")
+        (version,) = stored(self.device)
+        self.device.delete(check_deactivated=False)
+        response = self._confirmed(self._recover(version))
+        self.assertEqual(response.status_code, 302)
+        device = Device.objects.get(pk=version.object_id)
+        self.assertEqual(device.devicefirmware.image, self.env["image1a"])
+        self.assertEqual(device.upgradeoperation_set.get().pk, operation.pk)
+
+    def test_s1_superuser_is_held_to_the_model_only(self):
+        device = self._foreign_device()
+        (version,), (other,) = stored(device), stored(self.user)
+        self._changed(device, name="new")
+        self._login("admin")
+        self._refused(
+            self._recover(other), self._history(other), self._history(other, device.pk)
+        )
+        self.assertEqual(self._confirmed(self._history(version)).status_code, 302)
+        device.refresh_from_db()
+        self.assertEqual(device.name, "theirs-old")
