@@ -101,6 +101,15 @@ class GuardedVersionsMixin:
         url = reverse(f"{self.admin_site.name}:{name}", args=[quote(obj.pk)])
         return HttpResponseRedirect(url)
 
+    def _reversion_order_version_queryset(self, request, queryset):
+        """Narrows the lists of deleted objects and of versions, the hook of both."""
+        ordered = super()._reversion_order_version_queryset(request, queryset)
+        if request.user.is_superuser:
+            return ordered
+        review = RevisionReview(request.user, ordered)
+        managed = [each.pk for each in review.versions if review.is_managed(each)]
+        return ordered.filter(pk__in=managed)
+
 
 def guard_versions(admin_class):
     """Puts the guard before the pages of an admin class, and of what derives from it.

@@ -279,6 +279,37 @@ class TestCategoryVersions(VersionPagesMixin, TestCase):
         org.save()
         self._refused(self._history(version), self._recover(version))
 
+    def test_s2_deleted_categories_of_managed_organizations_are_listed(self):
+        owners = {"own": self._get_org(), "foreign": self.foreign, "shared": None}
+        for name, organization in owners.items():
+            category = self._create_category(
+                name=f"the {name} one", organization=organization
+            )
+            stored(category)
+            category.delete()
+        url = self._page(Category, "recoverlist")
+        page = self.client.get(url)
+        self.assertContains(page, "the own one")
+        self.assertNotContains(page, "the foreign one")
+        self.assertNotContains(page, "the shared one")
+        self._login("admin")
+        page = self.client.get(url)
+        for name in owners:
+            self.assertContains(page, f"the {name} one")
+
+    def test_s2_history_begins_where_the_category_was_handed_over(self):
+        category = self._create_category(organization=self.foreign)
+        with reversion.create_revision():
+            reversion.set_comment("a foreign remark")
+            reversion.add_to_revision(category)
+        self._changed(category, organization=self._get_org())
+        with reversion.create_revision():
+            reversion.set_comment("an own remark")
+            reversion.add_to_revision(category)
+        page = self.client.get(self._page(Category, "history", category.pk))
+        self.assertContains(page, "an own remark")
+        self.assertNotContains(page, "a foreign remark")
+
 
 # who asks, and the answers to GET and POST of an own and of a foreign version
 HISTORY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reversion
 from django.contrib.auth import get_user_model
 from django.test import TestCase
 from swapper import load_model as load_any_model
@@ -146,3 +147,22 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         self.assertEqual(self._confirmed(self._history(version)).status_code, 302)
         device.refresh_from_db()
         self.assertEqual(device.name, "theirs-old")
+
+    def test_s2_deleted_devices_are_listed_for_superusers_only(self):
+        stored(self.device)
+        self.device.delete(check_deactivated=False)
+        url = self._page(Device, "recoverlist")
+        self.assertEqual(self.client.get(url).status_code, 403)
+        self._login("admin")
+        self.assertContains(self.client.get(url), "device1")
+
+    def test_s2_history_begins_where_the_device_moved(self):
+        device = self._foreign_device()
+        for remark, organization in (("theirs", self.foreign), ("ours", None)):
+            self._changed(device, organization=organization or self._get_org())
+            with reversion.create_revision():
+                reversion.set_comment(f"a remark of {remark}")
+                reversion.add_to_revision(device)
+        page = self.client.get(self._page(Device, "history", device.pk))
+        self.assertContains(page, "a remark of ours")
+        self.assertNotContains(page, "a remark of theirs")
