@@ -1,12 +1,18 @@
-"""Histories of devices: nobody brings back what is not theirs."""
+"""Histories of devices, and of pages that get the same guard."""
 
 from __future__ import annotations
 
 import reversion
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.test import TestCase
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.test import RequestFactory, TestCase
+from reversion.admin import VersionAdmin
 from swapper import load_model as load_any_model
 
+from ..admin import guard_versions
 from ..swapper import load_model
 from .test_admin_versions import VersionPagesMixin, stored
 
@@ -166,3 +172,28 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         page = self.client.get(self._page(Device, "history", device.pk))
         self.assertContains(page, "a remark of ours")
         self.assertNotContains(page, "a remark of theirs")
+
+
+class TestOtherPages(VersionPagesMixin, TestCase):
+    """Pages of other apps, which have the flaw unless somebody guards them."""
+
+    def test_s1_guard_can_be_put_before_pages_of_other_apps(self):
+        (version,) = stored(self.user)
+        admins = [
+            admin.site.get_model_admin(model)
+            for model in apps.get_models()
+            if admin.site.is_registered(model)
+        ]
+        admins = [each for each in admins if isinstance(each, VersionAdmin)]
+        self.assertGreater(len(admins), 5)
+        request = RequestFactory().post("/")
+        request.user = self.user
+        for each in admins:
+            guarded = type("Guarded", (type(each),), {})
+            guard_versions(guarded)
+            before = guarded.__mro__
+            guard_versions(guarded)
+            self.assertEqual(guarded.__mro__, before)
+            page = guarded(each.model, admin.site)
+            with self.assertRaises((Http404, PermissionDenied), msg=each):
+                page.recover_view(request, version.pk)

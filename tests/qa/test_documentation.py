@@ -134,3 +134,31 @@ def test_message_is_one_of_ours(message, code):
 
 def test_messages_are_there():
     assert len(MESSAGES) > 30
+
+
+GUARDED = """
+from django.urls import resolve
+for page in ("config/template", "pki/ca", "openwisp_users/user"):
+    for path in (f"/admin/{page}/recover/1/", f"/admin/{page}/x/history/1/"):
+        print(resolve(path).func.__wrapped__.__func__.__qualname__)
+"""
+
+
+def test_documented_lines_put_the_guard_before_pages_of_other_apps():
+    page = sections(PAGES[DOCS / "user" / "security.rst"])
+    text = page["Earlier versions and deleted objects"]
+    (block,) = re.findall(r"code-block:: python\n\n((?:    .*\n|\n)+)", text)
+    lines = "".join(line[4:] or "\n" for line in block.splitlines(keepends=True))
+    done = subprocess.run(
+        [sys.executable, "tests/manage.py", "shell", "--command", lines + GUARDED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TESTING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    names = {f"GuardedVersionsMixin.{name}_view" for name in ("recover", "revision")}
+    views = [line for line in done.stdout.splitlines() if line.endswith("_view")]
+    assert len(views) == 6
+    assert set(views) == names
