@@ -5,22 +5,36 @@ permissions and form afterwards; each redirect counts as a saved form. Its pages
 reached by counting up a number.
 """
 
+import logging
+
 from django.contrib import messages
-from django.contrib.admin.options import TO_FIELD_VAR
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    ValidationError,
+)
+from django.db import IntegrityError, connections, router, transaction
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Version
 
-from .revision_review import RevisionReview, model_of
+from .revision_review import RevisionReview
+
+logger = logging.getLogger(__name__)
 
 EXISTS = _("There is nothing to recover, %(name)s exists.")
 
-# with these Django saves another object than the one that was reverted
-OTHER_OBJECT = ("_saveasnew", TO_FIELD_VAR)
+DANGLES = _(
+    "This version cannot be restored: something that it refers to does not exist any "
+    "more. Recover that first, or make the change by hand."
+)
+
+# with these Django saves another object than the one that was reverted, or none
+UNUSUAL = ("_saveasnew", TO_FIELD_VAR, IS_POPUP_VAR)
 
 _REVERTED = "_firmware_upgrader_reverted"
 
@@ -30,28 +44,39 @@ class GuardedVersionsMixin:
 
     A version must be of the admin's model and its object among those of the user. Who
     is no superuser must manage all rows that the revision holds, in their old state
-    and as they are now, and all that would be deleted with them.
+    and as they are now, and all that would be deleted with them, and needs the
+    permissions to do the same by hand.
     """
 
     def recover_view(self, request, version_id, extra_context=None):
         """Recovers a deleted object; leads to the page of one that exists."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        version = self._checked_version(request, version_id)
-        obj = self.get_object(request, version.object_id)
-        if obj is not None:
-            return self._lead_to(request, obj)
-        setattr(request, _REVERTED, True)
-        return super().recover_view(request, version_id, extra_context)
+        view = super().recover_view
+
+        def recover(version):
+            obj = self.get_object(request, version.object_id)
+            if obj is not None:
+                return self._lead_to(request, obj)
+            setattr(request, _REVERTED, True)
+            return view(request, version_id, extra_context)
+
+        return self._in_one_piece(request, recover, pk=version_id)
 
     def revision_view(self, request, object_id, version_id, extra_context=None):
         """Shows or restores an earlier version of an object."""
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
-        self._checked_version(request, version_id, object_id=str(obj.pk))
-        setattr(request, _REVERTED, True)
-        return super().revision_view(request, object_id, version_id, extra_context)
+        view = super().revision_view
+
+        def restore(_version):
+            setattr(request, _REVERTED, True)
+            return view(request, object_id, version_id, extra_context)
+
+        return self._in_one_piece(
+            request, restore, pk=version_id, object_id=str(obj.pk)
+        )
 
     def get_object(self, request, object_id, from_field=None):
         """Returns the object; an object that is reverted must be found.
@@ -63,37 +88,57 @@ class GuardedVersionsMixin:
             raise Http404
         return obj
 
-    def _checked_version(self, request, version_id, **lookup):
-        """Returns a version that the user may revert.
+    def _in_one_piece(self, request, show, **lookup):
+        """Checks a version and shows or reverts it, in one transaction.
 
-        Raises PermissionDenied or Http404.
+        Arguments:
+            request: the request.
+            show: makes the response of a version.
+            lookup: which version.
         """
-        # all methods but GET send the signals of what is reverted
-        looks = request.method == "GET"
-        may = self.has_view_permission if looks else self.has_change_permission
+        try:
+            with transaction.atomic(router.db_for_write(self.model)):
+                version = self._find_version(request, **lookup)
+                review = self._review(request, version)
+                response = show(version)
+                # what dangles would be found out by the commit, too late to say so
+                connections[version.db].check_constraints(review.tables())
+        except (IntegrityError, ObjectDoesNotExist, ValidationError) as error:
+            logger.warning("Version %s is not restored: %s", lookup["pk"], error)
+            self.message_user(request, DANGLES, messages.ERROR)
+            name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+            return HttpResponseRedirect(reverse(f"{self.admin_site.name}:{name}"))
+        return response
+
+    def _find_version(self, request, **lookup):
+        """Returns a version of the admin's model; raises PermissionDenied, Http404."""
+        may = (
+            self.has_view_permission if _looks(request) else self.has_change_permission
+        )
         if not may(request):
             raise PermissionDenied
-        if any(name in values for name in OTHER_OBJECT for values in _sent(request)):
+        if any(name in values for name in UNUSUAL for values in _sent(request)):
             raise Http404
         versions = Version.objects.get_for_model(self.model)
-        version = get_object_or_404(versions, pk=version_id, **lookup)
-        if not request.user.is_superuser:
-            self._review(request, version.revision.version_set.all())
-        return version
+        try:
+            return get_object_or_404(versions, **lookup)
+        except ValueError as error:  # more digits than Python reads
+            raise Http404 from error
 
-    def _review(self, request, versions):
-        review = RevisionReview(request.user, versions)
-        if not review.may_revert():
+    def _review(self, request, version):
+        """Looks at the whole revision; raises PermissionDenied or Http404."""
+        versions = version.revision.version_set.all()
+        review = RevisionReview(request.user, versions, lock=not _looks(request))
+        if not review.is_readable():
             raise Http404
-        models = {model_of(version) for version in review.versions}
-        if request.method != "GET" and not self._may_change(request, models):
+        if request.user.is_superuser:
+            return review
+        review.look_at_rows()
+        if not review.touches_managed_rows_only():
             raise Http404
-
-    def _may_change(self, request, models):
-        """Tells whether the user may change models that have pages of their own."""
-        site = self.admin_site
-        admins = [site.get_model_admin(m) for m in models if site.is_registered(m)]
-        return all(each.has_change_permission(request) for each in admins)
+        if not _looks(request) and not review.is_permitted():
+            raise PermissionDenied
+        return review
 
     def _lead_to(self, request, obj):
         self.message_user(request, EXISTS % {"name": obj}, messages.WARNING)
@@ -121,6 +166,11 @@ def guard_versions(admin_class):
     if not issubclass(admin_class, GuardedVersionsMixin):
         # its own methods call those of its bases, the guard first of all
         admin_class.__bases__ = (GuardedVersionsMixin, *admin_class.__bases__)
+
+
+def _looks(request):
+    # all other methods send the signals of what is reverted
+    return request.method == "GET"
 
 
 def _sent(request):

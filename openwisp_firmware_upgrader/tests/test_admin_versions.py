@@ -7,6 +7,7 @@ from functools import partial
 import reversion
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import TestCase
 from django.urls import reverse
@@ -24,6 +25,8 @@ Category = load_model("Category")
 
 # more than any database can count to
 HUGE = "9" * 30
+# more digits than Python reads
+LONG = "9" * 4301
 METHODS = ("get", "head", "post", "put")
 
 
@@ -144,14 +147,14 @@ class TestCategoryVersions(VersionPagesMixin, TestCase):
                 self._refused(self._recover(version), self._history(version))
                 self.assertEqual(Category.objects.get(pk=own.pk).name, "own, new")
 
-    def test_s1_model_with_pages_of_its_own_needs_their_permission(self):
+    def test_s1_everything_in_the_revision_must_be_permitted(self):
         own = self._create_category(name="old")
         friend = self._create_operator([self._get_org()])
         member = OrganizationUser.objects.get(user=friend)
         version, _member = stored(own, member)
         member.delete()
         self._take("organizationuser")
-        self.assertEqual(self.client.post(self._history(version)).status_code, 404)
+        self.assertEqual(self.client.post(self._history(version)).status_code, 403)
         self.assertFalse(OrganizationUser.objects.filter(pk=member.pk))
 
     def _take(self, model):
@@ -182,14 +185,19 @@ class TestCategoryVersions(VersionPagesMixin, TestCase):
         self._changed(category, name="new")
         url = self._history(version)
         data = page_data(self.client.get(url))
-        for extra in ({"_saveasnew": "1"}, {"_to_field": "name"}, {"_to_field": "id"}):
+        for extra in (
+            {"_saveasnew": "1"},
+            {"_to_field": "name"},
+            {"_to_field": "id"},
+            {"_popup": "1"},
+        ):
             response = self.client.post(url, {**data, "name": "copy", **extra})
             self.assertIn(response.status_code, (400, 404), extra)
             self.assertEqual(Category.objects.get().name, "new")
 
     def test_s1_numbers_that_are_no_version(self):
         own = self._create_category()
-        for number in ("0", "123456789", HUGE, "٣"):
+        for number in ("0", "123456789", HUGE, LONG, "٣"):
             self._refused(
                 f"/admin/{Category._meta.app_label}/category/recover/{number}/",
                 f"/admin/{Category._meta.app_label}/category/{own.pk}/history/{number}/",
@@ -200,6 +208,33 @@ class TestCategoryVersions(VersionPagesMixin, TestCase):
         url = self._page(Category, "revision", "PK", version.pk)
         for pk in ("abc", "%00", "%ED%A0%80", "²", version.object_id.upper(), "_00"):
             self._refused(url.replace("PK", pk))
+
+    def test_s1_versions_that_cannot_be_read(self):
+        category = self._create_category(name="old")
+        odd = {
+            "list": {"serialized_data": "[]"},
+            "null": {"serialized_data": "null"},
+            "text": {"serialized_data": "\\0"},
+            "format": {"format": "none"},
+            "database": {"db": "none"},
+            "model": {"content_type": self._removed_model()},
+        }
+        for name, values in odd.items():
+            version, other = stored(category, self._create_category(name=name))
+            Version.objects.filter(pk=other.pk).update(**values)
+            for user in ("administrator", "admin"):
+                with self.subTest(name, user=user):
+                    self._login(user)
+                    self._refused(self._history(version))
+                    lists = (
+                        self._page(Category, "history", other.object_id),
+                        self._page(Category, "recoverlist"),
+                    )
+                    for url in lists:
+                        self.assertEqual(self.client.get(url).status_code, 200)
+
+    def _removed_model(self):
+        return ContentType.objects.create(app_label="removed", model="removed")
 
     def test_s1_administrator_goes_back_to_an_earlier_version(self):
         category = self._create_category(name="old")

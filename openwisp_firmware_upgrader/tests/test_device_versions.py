@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404
 from django.test import RequestFactory, TestCase
 from reversion.admin import VersionAdmin
@@ -14,6 +15,7 @@ from swapper import load_model as load_any_model
 
 from ..admin import guard_versions
 from ..swapper import load_model
+from .pages import page_data
 from .test_admin_versions import VersionPagesMixin, stored
 
 User = get_user_model()
@@ -117,6 +119,108 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         self._refused(self._history(version))
         row.refresh_from_db()
         self.assertEqual(row.image, self.env["image2a"])
+
+    def test_s1_what_goes_with_a_deleted_row_must_be_managed(self):
+        (version,) = stored(self.device)
+        location = self._create_location(type="outdoor", address="here")
+        self._place(self.device, location)
+        other = self._foreign_device()
+        place = self._place(other, location)
+        self._refused(self._history(version))
+        self.assertTrue(DeviceLocation.objects.filter(pk=place.pk).exists())
+        place.delete()
+        self.assertEqual(self._confirmed(self._history(version)).status_code, 302)
+
+    def test_s1_what_would_lose_a_reference_must_be_managed(self):
+        (version,) = stored(self.device)
+        location = self._create_location(type="outdoor", address="here")
+        self._place(self.device, location)
+        theirs = self._create_category(name="theirs", organization=self.foreign)
+        build = self._create_build(category=theirs, version="1")
+        batch = load_model("BatchUpgradeOperation").objects.create(
+            build=build, location=location
+        )
+        self._refused(self._history(version))
+        batch.refresh_from_db()
+        self.assertEqual(batch.location, location)
+
+    def test_s1_group_that_is_foreign_by_now_is_neither_shown_nor_linked(self):
+        group = self._create_device_group(name="a secret name")
+        self._changed(self.device, group=group)
+        (version,) = stored(self.device)
+        self._changed(self.device, group=None)
+        self.assertEqual(self.client.get(self._history(version)).status_code, 200)
+        self._changed(group, organization=self.foreign)
+        self._refused(self._history(version))
+
+    def test_s1_template_that_is_foreign_by_now_is_not_linked(self):
+        template = self._create_template(organization=self._get_org())
+        self.device.config.templates.add(template)
+        (version,) = stored(self.device)
+        self.device.config.templates.remove(template)
+        self._changed(template, organization=self.foreign)
+        self._refused(self._history(version))
+
+    def test_s1_operator_does_not_revert_firmware_that_is_only_shown(self):
+        self.client.force_login(self._create_operator([self._get_org()]))
+        (version,) = stored(self.device)
+        self._changed(self.device, name="new")
+        url = self._history(version)
+        self.assertEqual(self._confirmed(url).status_code, 302)
+        row = self.env["device_fw1"]
+        self._changed(row, image=self.env["image2a"])
+        data = page_data(self.client.get(url))
+        self.assertEqual(self.client.post(url, data).status_code, 403)
+        row.refresh_from_db()
+        self.assertEqual(row.image, self.env["image2a"])
+        self._changed(row, image=self.env["image1a"])
+        # nothing is deleted nor added either
+        operation = self._operation(self.env, status="success")
+        self.assertEqual(self.client.post(url, data).status_code, 403)
+        self.assertTrue(type(operation).objects.filter(pk=operation.pk).exists())
+        operation.delete()
+        (with_firmware,) = stored(self.device)
+        row.delete()
+        url = self._history(with_firmware)
+        self.assertEqual(self.client.post(url, data).status_code, 403)
+        self.assertFalse(DeviceFirmware.objects.filter(device=self.device))
+
+    def _goes_back_to_what_is_gone(self, url, gone):
+        """Asserts that a version which refers to what is gone says so."""
+        names = list(Device.objects.order_by("pk").values_list("pk", "name"))
+        type(gone).objects.get(pk=gone.pk).delete()
+        page = self.client.get(url)
+        response = self.client.post(url, page_data(page), follow=True)
+        self.assertContains(response, "refers to does not exist any more")
+        found = list(Device.objects.order_by("pk").values_list("pk", "name"))
+        self.assertEqual(found, names)
+
+    def test_s1_version_that_refers_to_what_is_gone(self):
+        group = self._create_device_group(name="a group")
+        self._operation(self.env, status="success")
+        login = self.device.deviceconnection_set.get().credentials
+        gone = {
+            "image": self.env["build1"],
+            "image of an operation": self.env["build2"],
+            "group": group,
+            "credentials": login,
+        }
+        self._changed(self.device, group=group)
+        for user in ("administrator", "admin"):
+            self._login(user)
+            for name, obj in gone.items():
+                with self.subTest(name, user=user), transaction.atomic():
+                    self._changed(self.device, name="device1")
+                    (version,) = stored(self.device)
+                    self._changed(self.device, name="new")
+                    self._goes_back_to_what_is_gone(self._history(version), obj)
+                    transaction.set_rollback(True)
+
+    def test_s1_recovery_of_what_refers_to_what_is_gone(self):
+        (version,) = stored(self.device)
+        self.device.delete(check_deactivated=False)
+        url = self._recover(version)
+        self._goes_back_to_what_is_gone(url, self.env["build1"])
 
     def test_s1_administrator_goes_back_to_an_earlier_version(self):
         self._place(self.device, self._create_location(type="outdoor", address="here"))
