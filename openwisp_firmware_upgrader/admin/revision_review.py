@@ -4,6 +4,9 @@ A revision of django-reversion holds old states (versions) of rows of any model.
 reverts one writes all of them, and deletes what their objects have got since.
 """
 
+from functools import cached_property
+from itertools import chain
+
 from django.contrib.auth import get_permission_codename
 
 from .revision_effects import (
@@ -31,8 +34,6 @@ class RevisionReview:
         self.versions = list(versions)
         self._states = {(model_of(v), v.object_id): v for v in self.versions}
         self._owners = RowOwners(user, self._old_values)
-        self._present = {}
-        self._deleted, self._emptied = [], []
 
     def is_readable(self):
         """Tells whether all old states can be read, of models that are installed."""
@@ -45,16 +46,13 @@ class RevisionReview:
             return False
         return self._owners.are_managed(model_of(version), values)
 
-    def look_at_rows(self):
-        """Reads what a revert would write and delete; call it before what follows."""
-        self._present = present_rows(self.versions, lock=self.lock)
-        self._deleted, self._emptied = lost_rows(self._present.values())
-
     def touches_managed_rows_only(self):
         """Tells whether all that a revert writes, empties or deletes is managed."""
-        rows = [*self._present.values(), *self._deleted, *self._emptied]
-        return all(self._is_own_state(version) for version in self.versions) and all(
-            self._owners.are_managed(type(row), values_of(row)) for row in rows
+        # rows of others are neither read nor locked
+        old_states = all(self._is_own_state(version) for version in self.versions)
+        return old_states and all(
+            self._owners.are_managed(type(row), values_of(row))
+            for row in chain(self._present.values(), *self._lost)
         )
 
     def is_permitted(self):
@@ -70,6 +68,14 @@ class RevisionReview:
         """Returns the tables that a revert writes."""
         return sorted({model._meta.db_table for model, _pk in self._states})  # noqa: SLF001 documented
 
+    @cached_property
+    def _present(self):
+        return present_rows(self.versions, lock=self.lock)
+
+    @cached_property
+    def _lost(self):
+        return lost_rows(self._present.values())
+
     def _is_own_state(self, version):
         if not self.is_managed(version):
             return False
@@ -84,7 +90,7 @@ class RevisionReview:
                 yield "add", key[0]._meta  # noqa: SLF001 documented by Django
             elif is_changed(version, row):
                 yield "change", row._meta  # noqa: SLF001 documented by Django
-        for row in self._deleted:
+        for row in self._lost[0]:
             yield "delete", row._meta  # noqa: SLF001 documented by Django
 
     def _old_values(self, model, pk):

@@ -7,9 +7,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import Http404
 from django.test import RequestFactory, TestCase
+from django.test.utils import CaptureQueriesContext
 from reversion.admin import VersionAdmin
 from swapper import load_model as load_any_model
 
@@ -101,6 +102,18 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         self._refused(self._history(version), self._recover(version))
         other.refresh_from_db()
         self.assertEqual(other.name, "theirs-new")
+
+    def test_s1_rows_of_a_refused_revision_are_not_read(self):
+        other = self._foreign_device()
+        version, *_others = stored(self.device, other)
+        url = self._history(version)
+        with CaptureQueriesContext(connection) as queries:
+            self.assertEqual(self.client.post(url).status_code, 404)
+        table = Device._meta.db_table
+        asked = [query["sql"] for query in queries if f'FROM "{table}"' in query["sql"]]
+        self.assertTrue(asked)
+        for pk in (str(other.pk), other.pk.hex):
+            self.assertFalse([sql for sql in asked if pk in sql])
 
     def test_s1_operation_of_a_foreign_mass_upgrade_is_not_deleted(self):
         (version,) = stored(self.device)
