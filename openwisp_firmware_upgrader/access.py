@@ -1,0 +1,50 @@
+"""Which rows a user may see, change and delete: every interface asks here.
+
+Organizations are those of the moment: of the device that an operation is of, not
+of the mass upgrade that it was launched with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from .swapper import load_model
+
+
+def of_managed(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
+    """Returns the rows of organizations that a user manages, of a superuser all.
+
+    Shared rows, which have no organization, are for superusers here.
+
+    Arguments:
+        user: who asks.
+        rows: what to look among.
+        organization: look-up from a row to its organization.
+    """
+    if user.is_superuser:
+        return rows
+    return rows.filter(**{f"{organization}__in": user.organizations_managed})
+
+
+def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
+    """Returns the upgrade operations that a user may see, change and delete.
+
+    Arguments:
+        user: who asks; permissions of the model are asked elsewhere.
+        wanted: look-ups, such as ``batch=batch``.
+    """
+    rows = load_model("UpgradeOperation").objects.filter(**wanted)
+    return of_managed(user, rows, "device__organization")
+
+
+def foreign_operations(user: Any, **wanted: Any) -> QuerySet[Any]:
+    """Returns the upgrade operations that ``operations_of`` keeps from a user.
+
+    What would delete or stop them is refused.
+    """
+    rows = load_model("UpgradeOperation").objects.filter(**wanted)
+    if user.is_superuser:
+        return rows.none()
+    return rows.exclude(device__organization__in=user.organizations_managed)
