@@ -21,6 +21,7 @@ from ..prepared import Prepared, Slot
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
+from . import eligibility
 from .open_connection import open_connection
 from .retries import max_retries
 from .settle_batch import settle_ended
@@ -45,6 +46,7 @@ def run_first_half(operation: Any) -> None:
     operation.hold.connection = connection
     try:
         upgrader = make_upgrader(operation, connection)
+        _refuse_options(operation, type(upgrader))
         upgrade_with(upgrader, operation.image.file)
     finally:
         hang_up(connection)
@@ -98,6 +100,23 @@ def refuse_impossible(operation: Any) -> None:
                 "nothing was flashed. Launch the upgrade again with another image."
             )
         )
+    _refuse_what_has_changed(operation)
+
+
+def _refuse_what_has_changed(operation: Any) -> None:
+    # it may have waited for long since it was launched
+    device, user = operation.device, operation.created_by
+    problem = eligibility.device_problem(device, operation.image)
+    in_batch = operation.batch_id is not None
+    problem = problem or eligibility.requester_problem(user, device, in_batch=in_batch)
+    if problem:
+        raise UpgradeAborted(problem)
+
+
+def _refuse_options(operation: Any, upgrader_class: Any) -> None:
+    options = operation.upgrade_options
+    if problem := eligibility.options_problem(upgrader_class, options):
+        raise UpgradeAborted(problem)
 
 
 def _refuse_after_deaths(operation: Any) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import jsonschema
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -17,12 +16,11 @@ from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
 from .. import leases, wakeups
-from ..constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
-from ..exceptions import FirmwareUpgradeOptionsException
 from ..log_times import FirstTime
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..utils import get_upgrader_class_from_device_connection
+from . import eligibility
 from .first_half import busy_text
 
 
@@ -113,16 +111,14 @@ def _look_up(batch: Any, candidates: Iterable[Candidate]) -> Known:
     )
 
 
-def _refusal(candidate: Candidate, known: Known) -> str:
+def _refusal(batch: Any, candidate: Candidate, known: Known) -> str:
     device = known.devices[candidate.device_id]
-    organization_id = candidate.image.build.category.organization_id
     connection = known.connections.get(device.pk)
-    if device.is_deactivated():
-        return str(DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR)
-    if organization_id not in (None, device.organization_id):
-        return _("The device belongs to another organization than the image.")
-    if device.model not in candidate.image.boards:
-        return _("The image does not fit the model of the device.")
+    user = batch.created_by
+    problem = eligibility.device_problem(device, candidate.image)
+    problem = problem or eligibility.requester_problem(user, device, in_batch=True)
+    if problem:
+        return problem
     if device.pk in known.running:
         return busy_text(known.running[device.pk])
     if connection is None:
@@ -137,25 +133,13 @@ def _refused_options(connection: Any, known: Known) -> str:
     strategy = connection.update_strategy
     if known.options and strategy not in known.verdicts:
         upgrader_class = get_upgrader_class_from_device_connection(connection)
-        known.verdicts[strategy] = _validate(upgrader_class, known.options)
+        problem = eligibility.options_problem(upgrader_class, known.options)
+        known.verdicts[strategy] = problem
     return known.verdicts.get(strategy, "")
 
 
-def _validate(upgrader_class: Any, options: dict[str, Any]) -> str:
-    if not getattr(upgrader_class, "SCHEMA", None):
-        return _("The upgrader of this device does not take upgrade options.")
-    text = _("The upgrade options do not suit this device: %(why)s")
-    try:
-        upgrader_class.validate_upgrade_options(options)
-    except jsonschema.ValidationError as error:
-        return text % {"why": error.message}
-    except FirmwareUpgradeOptionsException as error:
-        return text % {"why": error}
-    return ""
-
-
 def _operation(batch: Any, candidate: Candidate, known: Known) -> Any:
-    refusal = _refusal(candidate, known)
+    refusal = _refusal(batch, candidate, known)
     operation = load_model("UpgradeOperation")(
         device=known.devices[candidate.device_id],
         image=candidate.image,

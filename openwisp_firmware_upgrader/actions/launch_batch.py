@@ -98,7 +98,7 @@ def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
         firmwareless: whether to include devices whose firmware is not known.
     """
     rows = load_model("BatchUpgradeOperation").objects
-    rows = rows.select_related("build__category", "group", "location")
+    rows = rows.select_related("build__category", "group", "location", "created_by")
     batch = rows.filter(pk=batch_id).first()
     if batch is None:
         logger.warning(

@@ -125,7 +125,7 @@ def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None
 
 
 def _load(operation_id: Any) -> Any:
-    related = ("device", "image__build__category", "batch")
+    related = ("device", "image__build__category", "batch", "created_by")
     rows = leases.operations().select_related(*related)
     # the log is told with the first live event
     return rows.defer("log_times").get(pk=operation_id)

@@ -255,7 +255,7 @@ class TestRetry(BatchActionsMixin, TestCase):
     def test_what_ended_without_success_gets_a_new_operation(self):
         batch, _devices = self._ended("success", "failed", "aborted", "cancelled")
         before = list(self._rows(batch).order_by("pk").values())
-        user = get_user_model().objects.create(username="someone")
+        user = get_user_model().objects.create(username="admin", is_superuser=True)
         retried = retry_batch(batch, created_by=user)
         self.assertNotEqual(retried.pk, batch.pk)
         self.assertEqual(self._statuses(retried), ["in-progress"] * 3)
