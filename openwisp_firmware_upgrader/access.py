@@ -39,12 +39,35 @@ def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
     return of_managed(user, rows, "device__organization")
 
 
-def foreign_operations(user: Any, **wanted: Any) -> QuerySet[Any]:
-    """Returns the upgrade operations that ``operations_of`` keeps from a user.
+def of_others(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
+    """Returns the rows that ``of_managed`` keeps from a user.
 
     What would delete or stop them is refused.
+
+    Arguments:
+        user: who asks; None is the program itself, from which nothing is kept.
+        rows: what to look among.
+        organization: look-up from a row to its organization.
     """
-    rows = load_model("UpgradeOperation").objects.filter(**wanted)
-    if user.is_superuser:
+    if user is None or user.is_superuser:
         return rows.none()
-    return rows.exclude(device__organization__in=user.organizations_managed)
+    return rows.exclude(**{f"{organization}__in": user.organizations_managed})
+
+
+def foreign_operations(user: Any, **wanted: Any) -> QuerySet[Any]:
+    """Returns the upgrade operations that ``operations_of`` keeps from a user."""
+    rows = load_model("UpgradeOperation").objects.filter(**wanted)
+    return of_others(user, rows, "device__organization")
+
+
+def is_of_managed_device(user: Any, row: Any) -> bool:
+    """Tells whether a row belongs to a device that a user manages, or to none.
+
+    Arguments:
+        user: who asks; None is the program itself.
+        row: of any model; what has a ``device`` belongs to it.
+    """
+    device = getattr(row, "device", None)
+    if user is None or user.is_superuser or device is None:
+        return True
+    return bool(user.is_manager(str(device.organization_id)))

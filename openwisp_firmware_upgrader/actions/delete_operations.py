@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from .. import access
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from .settle_batch import is_launching
@@ -17,8 +18,32 @@ class StillInProgress(ValueError):
     """It cannot be deleted yet; the text says why."""
 
 
+class BelongsToOthers(ValueError):
+    """It cannot be deleted by this user; the text says why."""
+
+
 # a cancelled operation is held until its device is tidied up
 UNFINISHED = Q(status=OperationStatus.IN_PROGRESS) | Q(lease_expires_at__isnull=False)
+# what ``is_launching`` tells of one mass upgrade
+LAUNCHING = Q(launched=False, next_run_at__isnull=False)
+
+
+def unfinished_operations(**which: Any) -> QuerySet[Any]:
+    """Returns the operations that are in progress or held by a worker."""
+    return load_model("UpgradeOperation").objects.filter(UNFINISHED, **which)
+
+
+def launching_batches(**which: Any) -> QuerySet[Any]:
+    """Returns the mass upgrades whose operations are still being added."""
+    return load_model("BatchUpgradeOperation").objects.filter(LAUNCHING, **which)
+
+
+def still_needed_text() -> str:
+    """Returns why something stays as it is while an upgrade needs it."""
+    return _(
+        "This is needed by a firmware upgrade that is still in progress, cancel the "
+        "upgrade or wait for its end, then try again."
+    )
 
 
 def delete_operation(operation: Any) -> None:
@@ -38,11 +63,24 @@ def delete_operation(operation: Any) -> None:
         operation.delete()
 
 
-def delete_batch(batch: Any) -> None:
+def foreign_text() -> str:
+    """Returns why somebody may not delete what rows of others would go with."""
+    return _(
+        "You cannot delete this: firmware or upgrade operations of devices of other "
+        "organizations would be deleted with it. Ask a superuser to delete it."
+    )
+
+
+def delete_batch(batch: Any, user: Any = None) -> None:
     """Deletes a mass upgrade with its operations.
 
+    Arguments:
+        batch: the mass upgrade.
+        user: who asks for it, None for a program.
+
     Raises StillInProgress while it is being launched or an operation is in
-    progress or held by a worker.
+    progress or held by a worker, BelongsToOthers when the device of an operation
+    is not the user's.
     """
     with transaction.atomic():
         rows = type(batch).objects.select_for_update(of=("self",))
@@ -50,6 +88,8 @@ def delete_batch(batch: Any) -> None:
         operations = load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
         if present is None:
             return
+        if access.foreign_operations(user, batch=batch.pk).exists():
+            raise BelongsToOthers(foreign_text())
         if is_launching(present) or operations.filter(UNFINISHED).exists():
             raise StillInProgress(
                 _(

@@ -7,8 +7,9 @@ from django.forms import Media
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
+from ..actions.delete_firmware import refuse_deletion
+from ..actions.delete_operations import BelongsToOthers, StillInProgress
 from ..filters import CategoryFilter, CategoryOrganizationFilter
-from ..statuses import OperationStatus
 from ..swapper import load_model
 from ..widgets import select2_media
 from .build_list import BuildChangeList
@@ -21,19 +22,23 @@ from .scripts import django_locale
 class FirmwareImageFormSet(forms.BaseInlineFormSet):
     """The images of a build; what is being installed stays."""
 
+    # the user who sends the form
+    requested_by = None
+
     def clean(self):
         """Refuses to delete an image that an upgrade in progress needs."""
         super().clean()
-        doomed = [form.instance.pk for form in self.deleted_forms]
-        running = load_model("UpgradeOperation").objects.filter(
-            image__in=doomed, status=OperationStatus.IN_PROGRESS
-        )
-        if doomed and running.exists():
+        doomed = [form.instance for form in self.deleted_forms]
+        try:
+            refuse_deletion(doomed, self.requested_by)
+        except StillInProgress as error:
             text = _(
                 "An image cannot be deleted while an upgrade in progress installs "
                 "it. Cancel the upgrade or wait until it has ended."
             )
-            raise ValidationError(text)
+            raise ValidationError(text) from error
+        except BelongsToOthers as error:
+            raise ValidationError(str(error)) from error
 
 
 class FirmwareImageInline(TimeReadonlyAdminMixin, admin.StackedInline):
@@ -52,6 +57,12 @@ class FirmwareImageInline(TimeReadonlyAdminMixin, admin.StackedInline):
     def get_queryset(self, request):
         """Returns the images with what their names are made of."""
         return super().get_queryset(request).select_related("build__category")
+
+    def get_formset(self, request, obj=None, **kwargs):
+        """Tells the formset who sends it."""
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.requested_by = request.user
+        return formset
 
     def has_change_permission(self, request, obj=None):
         """Images of a build that exists cannot be changed by anybody."""
@@ -80,7 +91,6 @@ class BuildAdmin(MassUpgradeMixin, RunningUpgradesGuardMixin, BaseAdmin):
     autocomplete_fields = ["category"]
     multitenant_parent = "category"
     change_form_template = "admin/firmware_upgrader/change_form.html"
-    running_upgrades_lookup = "image__build__in"
 
     @admin.display(description=_("organization"))
     def organization(self, obj):

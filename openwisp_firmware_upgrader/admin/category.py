@@ -17,4 +17,3 @@ class CategoryAdmin(RunningUpgradesGuardMixin, BaseVersionAdmin):
     list_select_related = ["organization"]
     search_fields = ["name"]
     ordering = ["-name", "-created"]
-    running_upgrades_lookup = "image__build__category__in"

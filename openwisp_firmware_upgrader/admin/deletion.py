@@ -5,7 +5,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import BlockDeleteAllowCascadeMixin
 
-from ..statuses import OperationStatus
+from ..actions.delete_firmware import refuse_deletion
+from ..actions.delete_operations import (
+    LAUNCHING,
+    UNFINISHED,
+    BelongsToOthers,
+    StillInProgress,
+)
+from ..actions.settle_batch import is_launching
 from ..swapper import load_model
 
 IN_PROGRESS_DELETE_MESSAGE = _(
@@ -30,12 +37,12 @@ def is_cascade(model_admin, request):
     )
 
 
-def warn_once(request):
+def warn_once(request, text=CASCADE_MESSAGE):
     """Explains why a deletion is refused, once a request."""
     if getattr(request, _WARNED, False):
         return
     setattr(request, _WARNED, True)
-    messages.error(request, CASCADE_MESSAGE)
+    messages.error(request, text)
 
 
 def is_at_work(obj):
@@ -43,8 +50,11 @@ def is_at_work(obj):
 
     The worker of a cancelled operation holds it until its device is tidied up.
     """
-    held = getattr(obj, "lease_expires_at", None) is not None
-    return held or obj.status == IN_PROGRESS_STATUS
+    if obj.status == IN_PROGRESS_STATUS:
+        return True
+    if hasattr(obj, "lease_expires_at"):
+        return obj.lease_expires_at is not None
+    return is_launching(obj)
 
 
 class InProgressDeleteMixin:
@@ -66,10 +76,9 @@ class InProgressDeleteMixin:
 
     def delete_selected_refused(self, request, queryset):
         """Says why nothing is deleted; False when all may be."""
-        at_work = Q(status=IN_PROGRESS_STATUS)
-        if hasattr(self.model, "lease_expires_at"):
-            at_work |= Q(lease_expires_at__isnull=False)
-        if not queryset.filter(at_work).exists():
+        is_operation = hasattr(self.model, "lease_expires_at")
+        at_work = UNFINISHED if is_operation else LAUNCHING
+        if not queryset.filter(at_work | Q(status=IN_PROGRESS_STATUS)).exists():
             return False
         self.message_user(request, IN_PROGRESS_DELETE_MESSAGE, messages.ERROR)
         return True
@@ -78,18 +87,16 @@ class InProgressDeleteMixin:
 class RunningUpgradesGuardMixin:
     """An admin of what images belong to: kept while an upgrade needs one."""
 
-    # look-up from an operation to the objects to be deleted
-    running_upgrades_lookup = ""
-
     def get_deleted_objects(self, objs, request):
         """Lists what goes with the objects, and why they may not go."""
         found = super().get_deleted_objects(objs, request)
-        model = load_model("UpgradeOperation")
-        running = model.objects.filter(
-            status=OperationStatus.IN_PROGRESS,
-            **{self.running_upgrades_lookup: [obj.pk for obj in objs]},
-        )
-        if running.exists():
+        try:
+            refuse_deletion(objs, request.user)
+        except StillInProgress:
             warn_once(request)
-            found[2].add(model._meta.verbose_name)  # noqa: SLF001 documented by Django
+            options = load_model("UpgradeOperation")._meta  # noqa: SLF001 documented
+            found[2].add(options.verbose_name)
+        except BelongsToOthers as error:
+            # the list has named the kinds of rows already
+            warn_once(request, str(error))
         return found

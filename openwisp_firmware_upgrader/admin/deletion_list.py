@@ -5,8 +5,12 @@ from django.db import router
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
+from .. import access
+from ..actions.delete_operations import foreign_text
 from ..swapper import load_model
+from .deletion import warn_once
 
 # what the names of rows are made of
 NAMED_BY = {
@@ -60,6 +64,10 @@ class NamedDeletionMixin:
     def _told(self, request, obj, refused):
         options = obj._meta  # noqa: SLF001 documented by Django
         kind = capfirst(options.verbose_name)
+        if not access.is_of_managed_device(request.user, obj):
+            refused.add(options.verbose_name)
+            warn_once(request, foreign_text())
+            return _("%(kind)s of another organization") % {"kind": kind}
         model_admin = self.admin_site._registry.get(type(obj))  # noqa: SLF001 as above
         if model_admin is None:
             return f"{kind}: {obj}"

@@ -58,17 +58,18 @@ class World:
     def _target(self, name, organization):
         firmware = inventory.Firmware(organization, name=f"{self.mark}{name}")
         owner = organization or self.organizations["own"]
-        running, failed = (self.device(owner, firmware.old) for _number in range(2))
-        batches = {
-            status: load_model("BatchUpgradeOperation").objects.create(
-                build=firmware.new_build, status=status, launched=True
+        # what an upgrade in progress needs cannot be deleted, the rest can
+        busy = inventory.Firmware(organization, name=f"{self.mark}{name}-busy")
+        # an organization has one build for each release
+        load_model("Build").objects.filter(category=busy.category).update(os=None)
+        batches, operations = {}, {}
+        for status, used in (("in-progress", busy), ("failed", firmware)):
+            batches[status] = load_model("BatchUpgradeOperation").objects.create(
+                build=used.new_build, status=status, launched=True
             )
-            for status in ("in-progress", "failed")
-        }
-        operations = {
-            status: self.operation(device, firmware.new, status, batches[status])
-            for device, status in ((running, "in-progress"), (failed, "failed"))
-        }
+            operations[status] = self.operation(
+                self.device(owner, used.old), used.new, status, batches[status]
+            )
         idle = self.device(owner, firmware.old)
         return SimpleNamespace(
             organization=organization,

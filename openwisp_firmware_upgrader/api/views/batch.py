@@ -5,7 +5,7 @@ from rest_framework import generics, status
 from rest_framework.response import Response
 
 from ...actions.cancel_batch import cancel_batch
-from ...actions.delete_operations import StillInProgress, delete_batch
+from ...actions.delete_operations import BelongsToOthers, StillInProgress, delete_batch
 from ...actions.retry_operations import retry_batch
 from ...swapper import load_model
 from .. import documentation as docs
@@ -16,8 +16,8 @@ from ..serializers import (
     BatchUpgradeOperationListSerializer,
     BatchUpgradeOperationSerializer,
 )
-from .mixins import ProtectedAPIMixin
-from .operation import EmptySerializer, conflict
+from .mixins import ProtectedAPIMixin, conflict
+from .operation import EmptySerializer
 
 BatchUpgradeOperation = load_model("BatchUpgradeOperation")
 
@@ -50,8 +50,8 @@ class BatchUpgradeOperationDetailView(BatchMixin, generics.RetrieveDestroyAPIVie
     def destroy(self, request, *args, **kwargs):
         """Deletes the mass upgrade and its operations."""
         try:
-            delete_batch(self.get_object())
-        except StillInProgress as error:
+            delete_batch(self.get_object(), request.user)
+        except (BelongsToOthers, StillInProgress) as error:
             return conflict(error)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

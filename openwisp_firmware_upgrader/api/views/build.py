@@ -3,10 +3,11 @@
 from rest_framework import generics
 
 from ...swapper import load_model
+from .. import documentation as docs
 from ..filters import BuildFilter, StableOrderingFilter
 from ..schema import FilterBackend
 from ..serializers import BuildSerializer
-from .mixins import ProtectedAPIMixin
+from .mixins import FirmwareDeletionMixin, ProtectedAPIMixin
 
 Build = load_model("Build")
 
@@ -28,7 +29,10 @@ class BuildListView(BuildMixin, generics.ListCreateAPIView):
     ordering = ("-created", "-version")
 
 
-class BuildDetailView(BuildMixin, generics.RetrieveUpdateDestroyAPIView):
+@docs.documented(delete=docs.DELETE)
+class BuildDetailView(
+    FirmwareDeletionMixin, BuildMixin, generics.RetrieveUpdateDestroyAPIView
+):
     """Shows, changes or deletes a build with its images."""
 
 

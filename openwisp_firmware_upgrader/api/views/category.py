@@ -3,9 +3,10 @@
 from rest_framework import generics
 
 from ...swapper import load_model
+from .. import documentation as docs
 from ..filters import StableOrderingFilter
 from ..serializers import CategorySerializer
-from .mixins import ProtectedAPIMixin
+from .mixins import FirmwareDeletionMixin, ProtectedAPIMixin
 
 Category = load_model("Category")
 
@@ -20,7 +21,10 @@ class CategoryListView(ProtectedAPIMixin, generics.ListCreateAPIView):
     ordering = ("-name", "-created")
 
 
-class CategoryDetailView(ProtectedAPIMixin, generics.RetrieveUpdateDestroyAPIView):
+@docs.documented(delete=docs.DELETE)
+class CategoryDetailView(
+    FirmwareDeletionMixin, ProtectedAPIMixin, generics.RetrieveUpdateDestroyAPIView
+):
     """Shows, changes or deletes a category with all that belongs to it."""
 
     queryset = Category.objects.select_related("organization")

@@ -14,7 +14,12 @@ from ..filters import FirmwareImageFilter, StableOrderingFilter
 from ..schema import FilterBackend
 from ..serializers import FirmwareImageSerializer
 from .build import BuildDetailView
-from .mixins import Overtaken, ParentMixin, ProtectedAPIMixin
+from .mixins import (
+    FirmwareDeletionMixin,
+    Overtaken,
+    ParentMixin,
+    ProtectedAPIMixin,
+)
 
 Build = load_model("Build")
 FirmwareImage = load_model("FirmwareImage")
@@ -87,7 +92,10 @@ class FirmwareImageListView(FirmwareImageMixin, generics.ListCreateAPIView):
         return build
 
 
-class FirmwareImageDetailView(FirmwareImageMixin, generics.RetrieveDestroyAPIView):
+@docs.documented(delete=docs.DELETE)
+class FirmwareImageDetailView(
+    FirmwareDeletionMixin, FirmwareImageMixin, generics.RetrieveDestroyAPIView
+):
     """Shows or deletes an image; nothing of it can be changed."""
 
 

@@ -15,11 +15,19 @@ from openwisp_utils.api.pagination import OpenWispPagination
 from rest_framework import serializers, status
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.response import Response
 
+from ...actions.delete_firmware import delete_firmware
+from ...actions.delete_operations import BelongsToOthers, StillInProgress
 from ..authentication import ParentBearerAuthentication
 from ..parsers import storable
 from ..permissions import ActiveDevicePermission
 from ..schema import UpgraderAutoSchema
+
+
+def conflict(error):
+    """Returns the answer that the state of an object does not allow it."""
+    return Response({"error": str(error)}, status=status.HTTP_409_CONFLICT)
 
 
 class Overtaken(APIException):
@@ -64,6 +72,18 @@ class ProtectedAPIMixin(BaseProtectedAPIMixin, FilterByOrganizationManaged):
         if isinstance(exc, IntegrityError):
             exc = Overtaken()
         return super().handle_exception(exc)
+
+
+class FirmwareDeletionMixin:
+    """Images, builds and categories: kept while an upgrade needs them."""
+
+    def destroy(self, request, *args, **kwargs):
+        """Deletes the object with all that belongs to it."""
+        try:
+            delete_firmware(self.get_object(), request.user)
+        except (BelongsToOthers, StillInProgress) as error:
+            return conflict(error)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ParentMixin:

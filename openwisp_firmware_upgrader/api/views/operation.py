@@ -24,7 +24,7 @@ from ..permissions import UpgradeOperationCancelPermission
 from ..schema import FilterBackend
 from ..serializers import DeviceUpgradeOperationSerializer, UpgradeOperationSerializer
 from ..serializers.operation import RELATED
-from .mixins import ParentMixin, ProtectedAPIMixin
+from .mixins import ParentMixin, ProtectedAPIMixin, conflict
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,6 @@ UpgradeOperation = load_model("UpgradeOperation")
 
 class EmptySerializer(serializers.Serializer):
     """Nothing is sent."""
-
-
-def conflict(error):
-    """Returns the answer that the state of an object does not allow it."""
-    return Response({"error": str(error)}, status=status.HTTP_409_CONFLICT)
 
 
 class OperationMixin(ProtectedAPIMixin):
