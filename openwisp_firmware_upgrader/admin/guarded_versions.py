@@ -6,6 +6,7 @@ reached by counting up a number.
 """
 
 import logging
+from functools import partial
 
 from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
@@ -22,6 +23,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Version
 
+from ..actions.delete_operations import StillInProgress
+from . import revision_effects
 from .revision_review import RevisionReview
 
 logger = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ class GuardedVersionsMixin:
     A version must be of the admin's model and its object among those of the user. Who
     is no superuser must manage all rows that the revision holds, in their old state
     and as they are now, and all that would be deleted with them, and needs the
-    permissions to do the same by hand.
+    permissions to do the same by hand. Upgrade operations are history, which stays
+    as it is; while one is in progress nothing is restored.
     """
 
     def recover_view(self, request, version_id, extra_context=None):
@@ -100,6 +104,8 @@ class GuardedVersionsMixin:
             with transaction.atomic(router.db_for_write(self.model)):
                 version = self._find_version(request, **lookup)
                 review = self._review(request, version)
+                if not _looks(request):
+                    review.refuse_during_upgrades()
                 response = show(version)
                 # what dangles would be found out by the commit, too late to say so
                 connections[version.db].check_constraints(review.tables())
@@ -108,7 +114,15 @@ class GuardedVersionsMixin:
             self.message_user(request, DANGLES, messages.ERROR)
             name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
             return HttpResponseRedirect(reverse(f"{self.admin_site.name}:{name}"))
+        except StillInProgress as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
         return response
+
+    def _reversion_revisionform_view(self, request, version, *args, **kwargs):
+        """Shows a version; what is reverted for that, and afterwards, is ours."""
+        version.revision.revert = partial(revision_effects.revert, version.revision)
+        return super()._reversion_revisionform_view(request, version, *args, **kwargs)
 
     def _find_version(self, request, **lookup):
         """Returns a version of the admin's model; raises PermissionDenied, Http404."""

@@ -6,8 +6,13 @@ from itertools import chain
 from django.contrib.admin.utils import NestedObjects
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
-from django.db import connections
+from django.db import connections, transaction
+from django.db.models.deletion import Collector
+from reversion.models import _safe_revert
 from reversion.revisions import _follow_relations_recursive, _get_options
+from swapper import load_model as load_any_model
+
+from ..swapper import load_model
 
 
 def model_of(version):
@@ -43,6 +48,38 @@ def present_rows(versions, *, lock):
     return found
 
 
+def applied_versions(versions, present):
+    """Returns the old states that are written: upgrade operations are history.
+
+    One that exists stays as it is, one that was deleted does not come back, unless
+    the whole device is recovered.
+
+    Arguments:
+        versions: readable versions.
+        present: what ``present_rows`` returned for them.
+    """
+    operations, devices = load_model("UpgradeOperation"), _device_model()
+
+    def is_applied(version):
+        if model_of(version) is not operations:
+            return True
+        device = devices, str(old_values(version)["device_id"])
+        return device not in present
+
+    return [version for version in versions if is_applied(version)]
+
+
+def devices_of(rows):
+    """Returns the keys of the devices that rows are, or belong to."""
+    devices = _device_model()
+    found = {row.pk for row in rows if isinstance(row, devices)}
+    return found | {getattr(row, "device_id", None) for row in rows} - {None}
+
+
+def _device_model():
+    return load_any_model("config", "Device")
+
+
 def lost_rows(rows):
     """Returns what a revert deletes: (rows that vanish, rows that lose a reference).
 
@@ -52,12 +89,8 @@ def lost_rows(rows):
     Arguments:
         rows: the present rows of a revision.
     """
-    rows = set(rows)
-    by_model = defaultdict(list)
-    for row in set(chain.from_iterable(map(_follow_relations_recursive, rows))) - rows:
-        by_model[type(row), row._state.db].append(row)  # noqa: SLF001 documented
     vanish, lose = [], []
-    for (_model, database), doomed in by_model.items():
+    for (_model, database), doomed in _doomed_rows(rows).items():
         collector = NestedObjects(using=database, origin=doomed)
         collector.collect(doomed)
         vanish += chain.from_iterable(collector.data.values())
@@ -66,6 +99,40 @@ def lost_rows(rows):
         )
     # rows of automatic many-to-many tables go with what they connect
     return [row for row in vanish if not row._meta.auto_created], lose  # noqa: SLF001 documented
+
+
+def _doomed_rows(rows):
+    """Returns what is followed from rows but none of them, by model and database."""
+    rows = set(rows)
+    operations = load_model("UpgradeOperation")
+    found = defaultdict(list)
+    for row in set(chain.from_iterable(map(_follow_relations_recursive, rows))) - rows:
+        if not isinstance(row, operations):
+            found[type(row), row._state.db].append(row)  # noqa: SLF001 documented
+    return found
+
+
+def revert(revision, delete=False):
+    """Reverts a revision as django-reversion does, but for what is history.
+
+    Arguments:
+        revision: the revision, all of whose versions are readable.
+        delete: whether to delete what was not stored with it.
+    """
+    versions = list(revision.version_set.all())
+    present = present_rows(versions, lock=False)
+    by_database = defaultdict(list)
+    for version in applied_versions(versions, present):
+        by_database[version.db].append(version)
+    doomed = _doomed_rows(present.values()) if delete else {}
+    for database, applied in by_database.items():
+        with transaction.atomic(using=database):
+            collector = Collector(using=database)
+            for (_model, using), rows in doomed.items():
+                if using == database:
+                    collector.collect(rows)
+            collector.delete()
+            _safe_revert(applied)
 
 
 def is_changed(version, row):

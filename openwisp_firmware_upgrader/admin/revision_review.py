@@ -8,8 +8,17 @@ from functools import cached_property
 from itertools import chain
 
 from django.contrib.auth import get_permission_codename
+from django.db.models import Q
 
+from ..actions.delete_operations import (
+    StillInProgress,
+    still_needed_text,
+    unfinished_operations,
+)
+from ..swapper import load_model
 from .revision_effects import (
+    applied_versions,
+    devices_of,
     is_changed,
     lost_rows,
     model_of,
@@ -45,6 +54,19 @@ class RevisionReview:
         if values is None:
             return False
         return self._owners.are_managed(model_of(version), values)
+
+    def refuse_during_upgrades(self):
+        """Raises StillInProgress while a device of the revision is upgraded.
+
+        The image that a worker flashes would not be that of the device any more.
+        """
+        rows = [*self._present.values(), *self._lost[0]]
+        images = [
+            row.pk for row in rows if isinstance(row, load_model("FirmwareImage"))
+        ]
+        needed = Q(device__in=devices_of(rows)) | Q(image__in=images)
+        if unfinished_operations().filter(needed).exists():
+            raise StillInProgress(still_needed_text())
 
     def touches_managed_rows_only(self):
         """Tells whether all that a revert writes, empties or deletes is managed."""
@@ -84,7 +106,8 @@ class RevisionReview:
 
     def _actions(self):
         """Yields (action, options of the model) of all that a revert would do."""
-        for key, version in self._states.items():
+        for version in applied_versions(self.versions, self._present):
+            key = model_of(version), version.object_id
             row = self._present.get(key)
             if row is None:
                 yield "add", key[0]._meta  # noqa: SLF001 documented by Django

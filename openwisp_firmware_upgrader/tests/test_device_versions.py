@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.http import Http404
 from django.test import RequestFactory, TestCase
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from reversion.admin import VersionAdmin
 from swapper import load_model as load_any_model
 
@@ -23,6 +24,14 @@ User = get_user_model()
 Device = load_any_model("config", "Device")
 DeviceLocation = load_any_model("geo", "DeviceLocation")
 DeviceFirmware = load_model("DeviceFirmware")
+
+
+def _as_stored(operation):
+    return type(operation).objects.get(pk=operation.pk)
+
+
+def _assert_same(test, found, expected):
+    test.assertEqual(*({**row, "_state": None} for row in (found, expected)))
 
 
 class TestDeviceVersions(VersionPagesMixin, TestCase):
@@ -121,7 +130,7 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         build = self._create_build(category=theirs, version="1")
         batch = load_model("BatchUpgradeOperation").objects.create(build=build)
         operation = self._operation(self.env, batch=batch, status="success")
-        self._refused(self._history(version))
+        self.assertEqual(self._confirmed(self._history(version)).status_code, 302)
         self.assertTrue(type(operation).objects.filter(pk=operation.pk).exists())
 
     def test_s1_image_that_is_foreign_by_now_is_not_linked_again(self):
@@ -187,11 +196,7 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         row.refresh_from_db()
         self.assertEqual(row.image, self.env["image2a"])
         self._changed(row, image=self.env["image1a"])
-        # nothing is deleted nor added either
-        operation = self._operation(self.env, status="success")
-        self.assertEqual(self.client.post(url, data).status_code, 403)
-        self.assertTrue(type(operation).objects.filter(pk=operation.pk).exists())
-        operation.delete()
+        # nothing is added either
         (with_firmware,) = stored(self.device)
         row.delete()
         url = self._history(with_firmware)
@@ -210,11 +215,9 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
 
     def test_s1_version_that_refers_to_what_is_gone(self):
         group = self._create_device_group(name="a group")
-        self._operation(self.env, status="success")
         login = self.device.deviceconnection_set.get().credentials
         gone = {
             "image": self.env["build1"],
-            "image of an operation": self.env["build2"],
             "group": group,
             "credentials": login,
         }
@@ -258,6 +261,70 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         device = Device.objects.get(pk=version.object_id)
         self.assertEqual(device.devicefirmware.image, self.env["image1a"])
         self.assertEqual(device.upgradeoperation_set.get().pk, operation.pk)
+
+    def _stored_and_changed(self):
+        (version,) = stored(self.device)
+        self._changed(self.device, name="new")
+        return self._history(version)
+
+    def _assert_nothing_restored(self, url, *operations):
+        before = [vars(operation) for operation in map(_as_stored, operations)]
+        for user in ("administrator", "admin"):
+            self._login(user)
+            page = self.client.get(url)
+            self.assertEqual(page.status_code, 200)
+            for data in ({}, page_data(page)):
+                response = self.client.post(url, data, follow=True)
+                self.assertContains(response, "upgrade that is still in progress")
+        self.device.refresh_from_db()
+        self.assertEqual(self.device.name, "new")
+        for operation, values in zip(operations, before, strict=True):
+            _assert_same(self, vars(_as_stored(operation)), values)
+
+    def test_s3_nothing_is_restored_during_an_upgrade(self):
+        url = self._stored_and_changed()
+        self._assert_nothing_restored(url, self._operation(self.env, progress=65))
+
+    def test_s3_nothing_is_restored_while_a_cancelled_device_is_tidied_up(self):
+        url = self._stored_and_changed()
+        held = {"status": "cancelled", "lease_expires_at": timezone.now()}
+        self._assert_nothing_restored(url, self._operation(self.env, **held))
+
+    def test_s3_operation_that_was_in_progress_when_it_was_stored(self):
+        operation = self._operation(self.env, progress=65)
+        url = self._stored_and_changed()
+        self._assert_nothing_restored(url, operation)
+        # it has ended meanwhile: the old state is not written over its end
+        type(operation).objects.filter(pk=operation.pk).update(
+            status="success", progress=100, log="the end"
+        )
+        before = vars(_as_stored(operation))
+        self.assertEqual(self._confirmed(url).status_code, 302)
+        _assert_same(self, vars(_as_stored(operation)), before)
+        self.device.refresh_from_db()
+        self.assertEqual(self.device.name, "device1")
+
+    def test_s3_operations_since_then_are_kept_and_deleted_ones_stay_so(self):
+        deleted = self._operation(self.env, status="failed")
+        url = self._stored_and_changed()
+        deleted.delete()
+        operation = self._operation(self.env, status="success")
+        before = vars(_as_stored(operation))
+        for user in ("administrator", "admin"):
+            self._login(user)
+            self._changed(self.device, name="new")
+            self.assertEqual(self._confirmed(url).status_code, 302)
+            self.device.refresh_from_db()
+            self.assertEqual(self.device.name, "device1")
+            self.assertEqual(self.device.upgradeoperation_set.get(), operation)
+            _assert_same(self, vars(_as_stored(operation)), before)
+
+    def test_s3_who_may_not_delete_operations_goes_back_all_the_same(self):
+        url = self._stored_and_changed()
+        self._operation(self.env, status="success")
+        self.client.force_login(self._create_operator([self._get_org()]))
+        self.assertEqual(self._confirmed(url).status_code, 302)
+        self.assertEqual(self.device.upgradeoperation_set.count(), 1)
 
     def test_s1_superuser_is_held_to_the_model_only(self):
         device = self._foreign_device()
