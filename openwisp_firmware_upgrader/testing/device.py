@@ -57,6 +57,8 @@ class Device:
     :param answer: end of the flash command: ``exit10`` or ``eof``
     :param reports_uuid: what the device claims to be, blank = no UUID known
     :param keeps_identity: a flash with ``-n`` does not blank the UUID
+    :param output_fault: how commands misbehave over SSH, see `fleet.output_faults`
+    :param output_fault_in: part of the commands that do, blank = all of them
     :param missing_commands: names the shell does not find
     """
 
@@ -90,6 +92,8 @@ class Device:
     refuses_test: bool = False
     upload_fault: str = ""
     flash_fault: str = ""
+    output_fault: str = ""
+    output_fault_in: str = ""
     missing_commands: tuple[str, ...] = ()
     fault: str = "none"
     service_names: tuple[str, ...] = SERVICES

@@ -10,6 +10,7 @@ import asyncssh
 
 from ..effects import Effect, Flash, Hang, Hook, Reboot, Result, Running, Sleep
 from ..scp_sink import ScpSink
+from .output_faults import misbehave
 
 if TYPE_CHECKING:
     from .ssh import Connection
@@ -59,6 +60,9 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         )
         await self._connection.greet()
         await asyncio.sleep(device.link_delay)
+        if device.output_fault and device.output_fault_in in self._command:
+            await misbehave(device.output_fault, self._channel)
+            return
         target = scp_target(self._command)
         if target is not None:
             self._receive_file(target)

@@ -19,7 +19,7 @@ from ...exceptions import UpgradeCancelled
 from ...statuses import OperationStatus, Phase, UpgradeProgress
 from ..base import Step, StepRunner
 from ..probe import answers
-from . import ssh
+from . import commands, ssh
 from .flash import FlashMixin
 from .identity import IdentityMixin
 from .memory import MemoryMixin
@@ -99,7 +99,7 @@ class OpenWrt(
         self.run_steps(image=image, path=path)
 
     def exec_command(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs a command on the device, see the connector.
+        """Runs a command on the device, see the connector and ``commands.run``.
 
         Raises paramiko's SSHException when the device went away meanwhile, unless
         the caller reckons with that (exit code -1).
@@ -107,7 +107,7 @@ class OpenWrt(
         connector = self.connection.connector_instance
         accepted = NO_STATUS in (kwargs.get("exit_codes") or ())
         try:
-            answer = connector.exec_command(*args, **kwargs)
+            answer = commands.run(connector, *args, **kwargs)
         except CommandFailedException as error:
             if accepted or not ssh.has_ended(connector):
                 raise
