@@ -15,6 +15,8 @@ from .naps import nap
 
 logger = logging.getLogger(__name__)
 
+# what a database raises that cannot be reached; all else it says is about the data
+LOST = (OperationalError, InterfaceError)
 PATIENCE = 10
 PAUSE = 0.5
 
@@ -36,7 +38,7 @@ def steadily(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
         while True:
             try:
                 return function(*args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
+            except LOST as error:
                 if connection.in_atomic_block:
                     raise
                 connection.close()

@@ -17,8 +17,9 @@ from .announcements import announce
 from .change import Change
 from .database import steadily
 from .exceptions import LeaseLost, UpgradeCancelled
+from .foreign_text import clean, clean_json
 from .leases import operations
-from .log_text import clean, take_pending
+from .log_text import take_pending
 from .prepared import Prepared, Slot
 from .statuses import OperationStatus
 
@@ -49,6 +50,11 @@ def store(
     mirror(operation, fields)
     announce(operation, fields, fresh)
     return True
+
+
+def with_facts(operation: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Returns the evidence of an operation with more facts, as it can be stored."""
+    return {**operation.evidence, **clean_json(facts)}
 
 
 def change_of(

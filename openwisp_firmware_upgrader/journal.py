@@ -15,10 +15,20 @@ from django.db.models import JSONField, QuerySet, Value
 from .announcements import announce, remember_line
 from .change import Change, FromNow
 from .database import steadily
-from .guarded_update import NOTED, change_of, mirror, store, update, why_lost, write
+from .foreign_text import clean
+from .guarded_update import (
+    NOTED,
+    change_of,
+    mirror,
+    store,
+    update,
+    why_lost,
+    with_facts,
+    write,
+)
 from .installed import note_installed
 from .leases import operations
-from .log_text import clean, lines_of_reason, take_pending
+from .log_text import lines_of_reason, take_pending
 from .signals import (
     firmware_upgrader_log_updated,
     upgrade_half_ending,
@@ -49,7 +59,7 @@ def record(
     """
     fields: dict[str, Any] = {}
     if evidence is not None:
-        fields["evidence"] = {**operation.evidence, **evidence}
+        fields["evidence"] = with_facts(operation, evidence)
     for name, value in (
         ("phase", phase),
         ("progress", progress),
@@ -66,7 +76,7 @@ def note(operation: Any, evidence: dict[str, Any]) -> None:
 
     For what is read again by whoever has to go on without it.
     """
-    operation.evidence = {**operation.evidence, **evidence}
+    operation.evidence = with_facts(operation, evidence)
     operation.__dict__[NOTED] = True
 
 
@@ -122,7 +132,7 @@ def note_clean(operation: Any, evidence: dict[str, Any]) -> None:
     rows = operations().filter(pk=operation.pk)
     if operation.hold is not None:
         rows = rows.filter(runs=operation.hold.run)
-    whole = {**operation.evidence, **evidence}
+    whole = with_facts(operation, evidence)
     rows.update(evidence=Value(whole, JSONField()))
 
 
@@ -172,7 +182,7 @@ def suspend(
     if progress is not None:
         fields["progress"] = progress
     if evidence is not None:
-        fields["evidence"] = {**operation.evidence, **evidence}
+        fields["evidence"] = with_facts(operation, evidence)
     upgrade_half_ending.send(sender=type(operation), instance=operation)
     lease = {"lease_expires_at": None, "next_run_at": FromNow(delay)}
     return store(operation, lines, fields, lease=lease)
@@ -256,7 +266,7 @@ def finish(
     upgrade_half_ending.send(sender=type(operation), instance=operation)
     fresh = [clean(line) for line in lines]
     if explained := lines_of_reason(fresh):
-        fields["evidence"] = {**operation.evidence, **explained}
+        fields["evidence"] = with_facts(operation, explained)
     lease = {"lease_expires_at": None, "next_run_at": None}
     change = change_of(operation, fresh, fields, lease)
     if not _end(operation, change, installed):

@@ -7,24 +7,14 @@ from typing import Any
 
 from django.db.models import F, Func, TextField
 
+from .foreign_text import clean
 from .log_times import Stamped
 
-TEXT_LIMIT = 16 * 1024
 LOG_LIMIT = 1024 * 1024
 ENDLESS = 2**31 - 1
 # fact of the evidence: how many lines at the end of the log tell why it ended
 REASON_LINES = "reason_lines"
 REASON_LIMIT = 12
-
-
-def clean(text: object) -> str:
-    """Returns text of a device as any database can store it.
-
-    NUL and surrogates are replaced, more than 16 KiB is cut.
-    """
-    kept = str(text).replace("\x00", "\ufffd")
-    kept = kept.encode("utf-8", "replace").decode("utf-8")
-    return kept if len(kept) <= TEXT_LIMIT else f"{kept[:TEXT_LIMIT]}…"
 
 
 class Appended(Func):

@@ -18,6 +18,7 @@ from swapper import load_model as load_any_model
 
 from . import notifications, phase_log, wakeups, websockets
 from .actions import delete_files
+from .foreign_text import clean
 from .migration_check import check_partial_chain, refuse_partial_chain
 from .signals import upgrade_operation_recorded
 from .statuses import OperationStatus, Phase
@@ -32,11 +33,22 @@ def connect_device_signals() -> None:
         sender=load_any_model("connection", "DeviceConnection"),
         dispatch_uid="connection.auto_add_device_firmware",
     )
+    pre_save.connect(
+        clean_failure_reason,
+        sender=load_any_model("connection", "DeviceConnection"),
+        dispatch_uid="connection.clean_failure_reason",
+    )
     post_save.connect(
         firmware.auto_create_device_firmwares,
         sender=load_model("FirmwareImage"),
         dispatch_uid="firmware_image.auto_add_device_firmwares",
     )
+
+
+def clean_failure_reason(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Receiver: why a connection failed may be told in the words of its device."""
+    if instance.failure_reason:
+        instance.failure_reason = clean(instance.failure_reason)
 
 
 def connect_upgrade_signals() -> None:

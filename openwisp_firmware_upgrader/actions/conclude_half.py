@@ -7,6 +7,7 @@ from functools import singledispatch
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DataError, InterfaceError, OperationalError
 from django.db import Error as DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from .. import journal, leases
+from ..database import LOST
 from ..exceptions import (
     DeviceRebooting,
     FirmwareUpgraderException,
@@ -33,7 +35,7 @@ from .settle_batch import settle_ended
 logger = logging.getLogger(__name__)
 
 # once the flash was announced everything else waits for the proof
-MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, DatabaseError)
+MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, *LOST)
 
 
 def conclude(error: BaseException, operation: Any, *, recoverable: bool) -> None:
@@ -112,8 +114,15 @@ def _suspend(operation: Any, *, delay: float, **fields: Any) -> None:
         operation.hold.wake_in = delay
 
 
+def why(error: BaseException) -> str:
+    """Returns what is logged for an error, blank for one that says nothing."""
+    if isinstance(error, DatabaseError) and not isinstance(error, LOST):
+        return _("the database refused what was to be stored, see the worker's log")
+    return str(error)
+
+
 def _text_of(error: BaseException) -> list[str]:
-    text = str(error)
+    text = why(error)
     return [text] if text else []
 
 
@@ -145,10 +154,28 @@ def _cancelled(error: UpgradeCancelled, operation: Any, recoverable: bool) -> No
     finish(operation, OperationStatus.CANCELLED)
 
 
-@_conclude.register
-def _database_lost(error: DatabaseError, operation: Any, recoverable: bool) -> None:
+@_conclude.register(OperationalError)
+@_conclude.register(InterfaceError)
+def _database_lost(error: Exception, operation: Any, recoverable: bool) -> None:
     # never an outcome: the lease runs out and somebody else goes on
     logger.error("Lost the database during an upgrade", exc_info=error)
+
+
+@_conclude.register
+def _database_refused(error: DatabaseError, operation: Any, recoverable: bool) -> None:
+    # a schema that is being migrated may fit at the next attempt
+    logger.error("Could not store operation %s", operation.pk, exc_info=error)
+    recoverable_failure(operation, recoverable, RecoverableFailure(why(error)))
+
+
+@_conclude.register
+def _data_refused(error: DataError, operation: Any, recoverable: bool) -> None:
+    logger.error("Could not store operation %s", operation.pk, exc_info=error)
+    text = _(
+        "The database refused to store what the device or the image said, nothing "
+        "was flashed. See the log of the workers and report the problem."
+    )
+    finish(operation, OperationStatus.FAILED, lines=[text])
 
 
 @_conclude.register(BrokerError)

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.connectors.exceptions import (
     CommandTimeoutException,
@@ -15,6 +14,7 @@ from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionE
 from paramiko import SSHException
 
 from .. import journal
+from ..database import LOST
 from ..exceptions import (
     DeviceNotReachableYet,
     FirmwareUpgraderException,
@@ -29,7 +29,7 @@ from ..statuses import SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
 from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
-from .conclude_half import end_by_verdict, wait_for_reboot
+from .conclude_half import end_by_verdict, wait_for_reboot, why
 from .first_half import make_upgrader
 from .open_connection import connections_of, open_connection
 
@@ -79,7 +79,7 @@ def run_second_half(operation: Any) -> None:
         connection = _open(operation, found)
         operation.hold.connection = connection
         _verify(make_upgrader(operation, connection))
-    except (LeaseLost, UpgradeCancelled, DatabaseError):
+    except (LeaseLost, UpgradeCancelled, *LOST):
         raise
     except Exception as error:  # noqa: BLE001 only a verdict ends a flashed device
         judge(operation, operation.hold.reason or error, upgrader_class)
@@ -129,8 +129,8 @@ def _open(operation: Any, found: list[Any]) -> Any:
     except NoWorkingDeviceConnectionError as error:
         tried = error.connection or found[0]
         _log_attempt(operation, tried)
-        why = str(error) or tried.failure_reason
-        raise DeviceNotReachableYet(why) from error
+        reason = str(error) or tried.failure_reason
+        raise DeviceNotReachableYet(reason) from error
 
 
 def _refuse_unreachable(operation: Any, connection: Any, reachable: bool) -> None:
@@ -167,7 +167,7 @@ def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:
         return
     delay = _option(upgrader_class, "RECONNECT_RETRY_DELAY")
     text = _("Device not reachable yet (%(why)s). Trying again in %(delay)s seconds.")
-    values = {"why": str(error) or _("connection failed"), "delay": delay}
+    values = {"why": why(error) or _("connection failed"), "delay": delay}
     wait_for_reboot(
         operation, delay=delay, lines=[text % values], attempts=operation.attempts
     )
@@ -188,4 +188,4 @@ def _final(error: Exception) -> FirmwareUpgraderException:
         )
         return ReconnectionFailed(text % {"why": error})
     text = _("Giving up: the device could not be verified (%(why)s).")
-    return UpgradeFailed(text % {"why": str(error) or type(error).__name__})
+    return UpgradeFailed(text % {"why": why(error) or type(error).__name__})

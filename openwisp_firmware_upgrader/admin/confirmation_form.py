@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from swapper import load_model as load_any_model
 
 from ..swapper import load_model
-from ..widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
+from ..widgets import MassUpgradeSelect2Widget
 from .assets import CONFIRMATION_JS
+from .options_field import UpgradeOptionsField
 
 BatchUpgradeOperation = load_model("BatchUpgradeOperation")
 
@@ -50,11 +51,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         help_text=_("Restricts the upgrade to the devices at this location."),
         widget=MassUpgradeSelect2Widget(placeholder=_("Choose a location")),
     )
-    upgrade_options = forms.JSONField(
-        required=False,
-        label=_("Upgrade options"),
-        widget=FirmwareSchemaWidget(),
-    )
+    upgrade_options = UpgradeOptionsField(required=False, label=_("Upgrade options"))
 
     class Meta:
         model = BatchUpgradeOperation

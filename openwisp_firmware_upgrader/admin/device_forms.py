@@ -9,10 +9,10 @@ from openwisp_utils.admin import AlwaysHasChangedMixin
 
 from ..statuses import OperationStatus
 from ..swapper import load_model
-from ..widgets import FirmwareSchemaWidget
 from .assets import FIRMWARE_JS
 from .device_credentials import adds_or_keeps_credentials, removes_last_credentials
 from .operation import UpgradeOperationForm, live_facts
+from .options_field import UpgradeOptionsField
 
 
 class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
@@ -22,9 +22,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         device: the device, whose images are offered.
     """
 
-    upgrade_options = forms.JSONField(
-        label=_("Upgrade options"), required=False, widget=FirmwareSchemaWidget()
-    )
+    upgrade_options = UpgradeOptionsField(label=_("Upgrade options"), required=False)
 
     class Meta:
         model = load_model("DeviceFirmware")

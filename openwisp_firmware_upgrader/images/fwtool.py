@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import zlib
 from typing import Any, BinaryIO
+
+from ..foreign_text import parse_json
 
 MAGIC = 0x46577830
 TRAILER = struct.Struct(">IIB3xI")
@@ -68,7 +69,7 @@ def _trailer(image: BinaryIO, end: int) -> tuple[int, int, int]:
 def _metadata(image: BinaryIO, end: int, size: int) -> dict[str, Any] | None:
     image.seek(end - size + HEADER_SIZE)
     text = image.read(size - HEADER_SIZE - TRAILER.size)
-    found = json.loads(text.rstrip(b"\0"))
+    found = parse_json(text.rstrip(b"\0"))
     return found if isinstance(found, dict) else None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..foreign_text import clean_fact
+
 
 def release_of(metadata: dict[str, Any] | None) -> dict[str, str]:
     """Returns what the metadata say of the release.
@@ -17,13 +19,10 @@ def release_of(metadata: dict[str, Any] | None) -> dict[str, str]:
     version = (metadata or {}).get("version")
     if not isinstance(version, dict):
         return {}
-    known = {
-        name: str(version[name])
-        for name in ("version", "revision")
-        if version.get(name)
-    }
+    facts = {name: clean_fact(version.get(name)) for name in ("version", "revision")}
+    known = {name: fact for name, fact in facts.items() if fact}
     if len(known) < 2:
         return known
-    dist = version.get("dist") or "OpenWrt"
+    dist = clean_fact(version.get("dist")) or "OpenWrt"
     known["description"] = f"{dist} {known['version']} {known['revision']}"
     return known

@@ -1,12 +1,12 @@
 """Options of an upgrade, as clients send them."""
 
-import json
-
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.utils.translation import gettext_lazy as _
 from drf_yasg import openapi
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+
+from ...foreign_text import is_storable
 
 
 class UpgradeOptionsField(serializers.JSONField):
@@ -30,14 +30,14 @@ class UpgradeOptionsField(serializers.JSONField):
 
     def to_internal_value(self, data):
         """Returns the object; refuses what a database cannot store."""
-        options = super().to_internal_value(data)
+        try:
+            options = super().to_internal_value(data)
+        except RecursionError:
+            # a form brings them as a text
+            self.fail("unstorable")
         if not isinstance(options, dict):
             self.fail("object", example='{"c": true}')
-        try:
-            text = json.dumps(options, allow_nan=False)
-        except ValueError:
-            self.fail("unstorable")
-        if "\\u0000" in text or "\\ud" in text.lower():
+        if not is_storable(options):
             self.fail("unstorable")
         return options
 

@@ -19,7 +19,7 @@ from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.settings import SSH_COMMAND_TIMEOUT
 
 from ...exceptions import RecoverableFailure
-from ...log_text import clean
+from ...foreign_text import clean
 from .output import MAX_OUTPUT, BoundedOutput
 from .ssh import transport_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import uuid
@@ -12,6 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 
 from ...exceptions import FirmwareUpgraderException
+from ...foreign_text import clean_fact, parse_json, parse_number
 from ..base import LINK_FAILURES
 from .part import Part
 from .proof import Release
@@ -33,8 +33,8 @@ OVERLAY = "test -d /overlay/upper/etc"
 
 
 def parse_uuid(text: str) -> str:
-    """Returns an id in its usual form; text that is none as it is."""
-    text = text.strip()
+    """Returns an id in its usual form; text that is none as one short line."""
+    text = clean_fact(text)
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -51,16 +51,13 @@ def parse_boot_id(text: str) -> str | None:
 
 def parse_release(text: str) -> Release:
     """Reads the answer of ``ubus call system board`` (openwrt.md 4.8)."""
-    try:
-        release = json.loads(text)["release"]
-        known = {
-            k: str(release[k])
-            for k in ("description", "version", "revision")
-            if release.get(k)
-        }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    board = parse_json(text)
+    release = board.get("release") if isinstance(board, dict) else None
+    if not isinstance(release, dict):
         return Release()
-    return Release(**known)
+    names = ("description", "version", "revision")
+    facts = {name: clean_fact(release.get(name)) for name in names}
+    return Release(**{name: fact for name, fact in facts.items() if fact})
 
 
 def parse_sha256(text: str) -> str | None:
@@ -73,9 +70,16 @@ def parse_available_kib(text: str) -> int | None:
     """Returns the free KiB of ``df -k``, None when it is not readable."""
     for line in reversed(text.strip().splitlines()):
         fields = line.split()
-        if len(fields) >= 5 and fields[-3].isdigit():
-            return int(fields[-3])
+        found = parse_number(fields[-3]) if len(fields) >= 5 else None
+        if found is not None:
+            return found
     return None
+
+
+def parse_meminfo_kib(text: str) -> int | None:
+    """Returns the KiB of a line of /proc/meminfo, None when it is not readable."""
+    fields = text.split()
+    return parse_number(fields[1]) if len(fields) > 1 else None
 
 
 class FactsMixin(Part):

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ... import journal
-from ...exceptions import UpgradeAborted
-from .facts import parse_available_kib
+from ...exceptions import RecoverableFailure, UpgradeAborted
+from .facts import parse_available_kib, parse_meminfo_kib
 from .part import Part
 
 KIB = 1024
@@ -88,7 +88,11 @@ class MemoryMixin(Part):
         output, code = self.exec_command(f"{command}MemAvailable", exit_codes=[0, 1])
         if code == 1:
             output, _code = self.exec_command(f"{command}MemFree")
-        return int(output.split()[1]) * KIB
+        free = parse_meminfo_kib(output)
+        if free is None:
+            text = _("the device does not tell how much of its memory is free")
+            raise RecoverableFailure(text)
+        return free * KIB
 
     def _get_free_tmp(self) -> int | None:
         output = self._ask(f"df -k {self.REMOTE_UPLOAD_DIR}")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from ... import journal
 from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
+from ...foreign_text import parse_number
 from ...images import ImageStream
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
@@ -124,11 +125,11 @@ class TransferMixin(Part):
         if found is not None:
             text = _("the image on the device has another SHA-256 (%(found)s)")
             return "" if found == checksum else text % {"found": found}
-        length = self._ask(f"wc -c < {shlex.quote(path)}").strip()
-        if length.isdigit():
+        length = parse_number(self._ask(f"wc -c < {shlex.quote(path)}"))
+        if length is not None:
             text = _("%(found)s of %(size)s bytes arrived on the device")
             values = {"found": length, "size": size}
-            return "" if int(length) == size else text % values
+            return "" if length == size else text % values
         self.log(_("The device can tell neither SHA-256 nor size of the upload."))
         return ""
 
