@@ -18,7 +18,7 @@ from swapper import load_model as load_any_model
 
 from . import notifications, phase_log, wakeups, websockets
 from .actions import delete_files
-from .foreign_text import clean
+from .foreign_text import inline
 from .migration_check import check_partial_chain, refuse_partial_chain
 from .signals import upgrade_operation_recorded
 from .statuses import OperationStatus, Phase
@@ -48,7 +48,7 @@ def connect_device_signals() -> None:
 def clean_failure_reason(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Receiver: why a connection failed may be told in the words of its device."""
     if instance.failure_reason:
-        instance.failure_reason = clean(instance.failure_reason)
+        instance.failure_reason = inline(instance.failure_reason)
 
 
 def connect_upgrade_signals() -> None:

@@ -26,6 +26,7 @@ from ..exceptions import (
     TimeLimitExceeded,
     UpgradeCancelled,
 )
+from ..foreign_text import inline, quoted
 from ..guarded_update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
@@ -118,19 +119,23 @@ def why(error: BaseException) -> str:
     """Returns what is logged for an error, blank for one that says nothing."""
     if isinstance(error, DatabaseError) and not isinstance(error, LOST):
         return _("the database refused what was to be stored, see the worker's log")
-    return str(error)
+    return inline(error)
 
 
 def _text_of(error: BaseException) -> list[str]:
     text = why(error)
+    # the other outcomes have sentences of ours
+    is_foreign = not isinstance(error, FirmwareUpgraderException | DatabaseError)
+    if is_foreign or isinstance(error, RecoverableFailure):
+        text = quoted(text)
     return [text] if text else []
 
 
 @singledispatch
 def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
     logger.error("The upgrade operation %s failed", operation.pk, exc_info=error)
-    text = str(error) or type(error).__name__
-    finish(operation, OperationStatus.FAILED, lines=[text])
+    lines = _text_of(error) or [type(error).__name__]
+    finish(operation, OperationStatus.FAILED, lines=lines)
 
 
 @_conclude.register
@@ -234,11 +239,13 @@ def recoverable_failure(
     """
     if not recoverable:
         line = _("Max retries exceeded. Upgrade failed: %(cause)s.")
-        finish(operation, OperationStatus.FAILED, lines=[line % {"cause": error}])
+        finish(
+            operation, OperationStatus.FAILED, lines=[line % {"cause": inline(error)}]
+        )
         return
     delay = retry_delay(operation.attempts)
     lines = [
-        _("Detected a recoverable failure: %(cause)s.") % {"cause": error},
+        _("Detected a recoverable failure: %(cause)s.") % {"cause": inline(error)},
         _("The upgrade operation will be retried soon."),
     ]
     failures = operation.evidence.get("failures", 0) + 1

@@ -16,6 +16,7 @@ from ..exceptions import (
     UpgradeAborted,
     UpgradeFailed,
 )
+from ..foreign_text import inline
 from ..guarded_update import why_lost
 from ..prepared import Prepared, Slot
 from ..statuses import OperationStatus, Phase
@@ -220,7 +221,7 @@ def _log_failures(operation: Any) -> None:
         values = {
             "device": operation.device.name,
             "credentials": connection.credentials,
-            "why": connection.failure_reason,
+            "why": inline(connection.failure_reason),
         }
         operation.log_line(text % values, save=False)
 

@@ -186,6 +186,6 @@ def _final(error: Exception) -> FirmwareUpgraderException:
             "Giving up: the device did not answer after the flash (%(why)s). It is "
             "not known whether the upgrade worked, check the device."
         )
-        return ReconnectionFailed(text % {"why": error})
+        return ReconnectionFailed(text % {"why": why(error)})
     text = _("Giving up: the device could not be verified (%(why)s).")
     return UpgradeFailed(text % {"why": why(error) or type(error).__name__})

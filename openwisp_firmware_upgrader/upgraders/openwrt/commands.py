@@ -19,7 +19,7 @@ from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.settings import SSH_COMMAND_TIMEOUT
 
 from ...exceptions import RecoverableFailure
-from ...foreign_text import clean
+from ...foreign_text import inline
 from .output import MAX_OUTPUT, BoundedOutput
 from .ssh import transport_of
 
@@ -101,7 +101,7 @@ def _execute(
 ) -> tuple[str, int]:
     # the controller reads without limit, logs all of it, and waits anew for each byte
     timeout = float(timeout)
-    logger.info("Executing command: %s", command)
+    logger.info("Executing command: %s", inline(command))
     with _closed_after(timeout + GRACE, connector):
         end = time.monotonic() + timeout
         channel = transport.open_session(timeout=timeout)
@@ -117,7 +117,7 @@ def _execute(
     logger.debug("Exit code %s: %r", code, (stdout + stderr)[:EXCERPT])
     if code not in exit_codes and raise_unexpected_exit:
         text = stderr or stdout or f"Unexpected exit code: {code}"
-        raise CommandFailedException(clean(text))
+        raise CommandFailedException(inline(text))
     return _joined(stdout, stderr), code
 
 

@@ -17,6 +17,7 @@ from ...exceptions import (
     RecoverableFailure,
     UpgradeCancelled,
 )
+from ...foreign_text import inline, quoted
 from ...statuses import Phase, UpgradeProgress
 from . import handoff, ssh
 from .part import Part
@@ -93,7 +94,7 @@ class FlashMixin(Part):
                 raise_unexpected_exit=False,
             )
             upgrader._flash_answer = (code, output)  # noqa: SLF001 see above
-            upgrader.log(output, save=False)
+            upgrader.log(quoted(output), save=False)
         except Exception as error:  # noqa: BLE001 the classifier reads them all
             failure_queue.put(error)
 
@@ -107,12 +108,12 @@ class FlashMixin(Part):
         evidence = {"flash_answer": {**answer._asdict(), "text": answer.text[:2000]}}
         if answer.kind == handoff.REFUSED:
             text = _("The device refused to flash the image: %(text)s")
-            raise FlashRefused(text % {"text": answer.text.strip()})
+            raise FlashRefused(text % {"text": inline(answer.text.strip())})
         if answer.kind == handoff.NOT_SENT:
             self._take_back(answer.text)
         if answer.kind == handoff.UNDECIDED:
             text = _("The device's answer to the flash command is unclear: %(text)s")
-            self.log(text % {"text": answer.text.strip()}, save=False)
+            self.log(text % {"text": inline(answer.text.strip())}, save=False)
         journal.note(self.upgrade_operation, evidence)
         text = _(
             "SSH connection closed, will wait %(delay)s seconds for the device to "

@@ -77,7 +77,8 @@ class MemoryMixin(Part):
             "unexpectedly, and not needed when it ends as aborted."
         )
         values = {"size": self._get_mib(size), "free": self._get_mib(free)}
-        self.log(text % values)
+        for line in (text % values).split("\n"):
+            self.log(line)
 
     def _free_memory(self) -> None:
         self.exec_command("rm -rf /tmp/opkg-lists/")

@@ -11,9 +11,11 @@ from typing import Any
 
 import paramiko
 
+from ..device_words import install
 from .output import BoundedOutput
 
 logger = logging.getLogger(__name__)
+install()
 
 KEEPALIVE = 5
 # how long a channel may take to open

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ... import journal
 from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
-from ...foreign_text import parse_number
+from ...foreign_text import parse_number, quoted
 from ...images import ImageStream
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
@@ -140,7 +140,7 @@ class TransferMixin(Part):
         except (FirmwareUpgraderException, SoftTimeLimitExceeded, *LINK_FAILURES):
             raise
         except Exception as error:
-            self.log(str(error), save=False)
+            self.log(quoted(error), save=False)
             text = _("The device refuses the image, it was not flashed.")
             raise UpgradeAborted(text) from error
         text = _("Sysupgrade test passed successfully, proceeding with the flash.")
