@@ -13,17 +13,48 @@ from django.db.models import QuerySet
 from .swapper import load_model
 
 
+def sees_all(user: Any) -> bool:
+    """Tells whether a user is limited by no organization.
+
+    Arguments:
+        user: who asks; None is the program itself.
+    """
+    return user is None or bool(user.is_superuser)
+
+
+def organizations_of(user: Any) -> frozenset[str] | None:
+    """Returns the ids of the organizations a user manages, None for all.
+
+    Who has the same ones is given the same answers.
+    """
+    if sees_all(user):
+        return None
+    return frozenset(str(pk) for pk in user.organizations_managed)
+
+
+def manages(user: Any, organization_id: Any) -> bool:
+    """Tells whether a user manages an organization; all shared rows are superusers'.
+
+    Arguments:
+        user: who asks; None is the program itself.
+        organization_id: primary key, None of what is shared.
+    """
+    if sees_all(user):
+        return True
+    return organization_id is not None and bool(user.is_manager(str(organization_id)))
+
+
 def of_managed(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
     """Returns the rows of organizations that a user manages, of a superuser all.
 
     Shared rows, which have no organization, are for superusers here.
 
     Arguments:
-        user: who asks.
+        user: who asks; None is the program itself.
         rows: what to look among.
         organization: look-up from a row to its organization.
     """
-    if user.is_superuser:
+    if sees_all(user):
         return rows
     return rows.filter(**{f"{organization}__in": user.organizations_managed})
 
@@ -39,6 +70,21 @@ def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
     return of_managed(user, rows, "device__organization")
 
 
+def of_owner(batch: Any, operations: QuerySet[Any]) -> QuerySet[Any]:
+    """Returns the operations on devices that may have the build of a batch.
+
+    Those of the organization of its category; all when it is shared.
+
+    Arguments:
+        batch: the mass upgrade.
+        operations: what to look among.
+    """
+    owner = batch.build.category.organization_id
+    if owner is None:
+        return operations
+    return operations.filter(device__organization_id=owner)
+
+
 def of_others(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
     """Returns the rows that ``of_managed`` keeps from a user.
 
@@ -49,7 +95,7 @@ def of_others(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any
         rows: what to look among.
         organization: look-up from a row to its organization.
     """
-    if user is None or user.is_superuser:
+    if sees_all(user):
         return rows.none()
     return rows.exclude(**{f"{organization}__in": user.organizations_managed})
 
@@ -60,14 +106,14 @@ def foreign_operations(user: Any, **wanted: Any) -> QuerySet[Any]:
     return of_others(user, rows, "device__organization")
 
 
-def is_of_managed_device(user: Any, row: Any) -> bool:
-    """Tells whether a row belongs to a device that a user manages, or to none.
+def is_of_managed_device(row: Any, organizations: frozenset[str] | None) -> bool:
+    """Tells whether a row belongs to a device of some organizations, or to none.
 
     Arguments:
-        user: who asks; None is the program itself.
         row: of any model; what has a ``device`` belongs to it.
+        organizations: what ``organizations_of`` returned.
     """
     device = getattr(row, "device", None)
-    if user is None or user.is_superuser or device is None:
+    if organizations is None or device is None:
         return True
-    return bool(user.is_manager(str(device.organization_id)))
+    return str(device.organization_id) in organizations

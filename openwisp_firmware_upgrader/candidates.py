@@ -20,7 +20,7 @@ from django.db.models import (
 )
 from swapper import load_model as load_any_model
 
-from . import selectors
+from . import access, selectors
 from .statuses import OperationStatus
 from .swapper import load_model
 
@@ -87,7 +87,7 @@ class Candidates:
 
 
 def find_candidates(
-    build: Any, *, group: Any = None, location: Any = None
+    build: Any, *, group: Any = None, location: Any = None, user: Any = None
 ) -> Candidates:
     """Returns the devices a mass upgrade to ``build`` would find.
 
@@ -95,13 +95,16 @@ def find_candidates(
         build: the build to upgrade to.
         group: only devices of this group.
         location: only devices at this location.
+        user: only devices that this user may see, None for all.
     """
     found = selectors.dry_run(build, group=group, location=location)
+    related = access.of_managed(user, found["device_firmwares"], "device__organization")
+    firmwareless = access.of_managed(user, found["devices"], "organization")
     images = build.firmwareimage_set.filter(type=OuterRef("image__type"))
     return Candidates(
-        _with_facts(found["device_firmwares"], "device", ~Exists(images)),
+        _with_facts(related, "device", ~Exists(images)),
         # the boards of these come from the images of the build
-        _with_facts(found["devices"], "pk", Value(False, BooleanField())),
+        _with_facts(firmwareless, "pk", Value(False, BooleanField())),
     )
 
 

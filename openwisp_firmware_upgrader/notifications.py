@@ -25,6 +25,7 @@ from openwisp_notifications.types import (
 )
 from swapper import load_model as load_any_model
 
+from . import access
 from .actions.settle_batch import count_operations
 from .exceptions import FirmwareNotChanged
 from .log_text import reason
@@ -119,6 +120,8 @@ def _tell_safely(tell: Any, instance: Any) -> None:
 def _tell_operation(operation: Any) -> None:
     unchanged = isinstance(operation.ended_by, FirmwareNotChanged)
     device = operation.device
+    # it may have moved while the worker was busy with it
+    device.refresh_from_db(fields=["organization"])
     _send(
         NOT_CHANGED if unchanged else FAILED,
         operation.created_by_id,
@@ -143,7 +146,9 @@ def _tell_batch(batch: Any) -> None:
     organization_id = batch.build.category.organization_id
     # openwisp-notifications asks its target whose it is
     batch.organization_id = organization_id
-    counts = count_operations(batch)
+    # what managers of the build's organization may read, one text for all of them
+    everything = access.operations_of(None, batch_id=batch.pk)
+    counts = count_operations(batch, access.of_owner(batch, everything))
     ended_well = batch.status == BatchStatus.SUCCESS
     _send(
         FINISHED,

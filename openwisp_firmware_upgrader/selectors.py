@@ -15,6 +15,14 @@ from .swapper import load_model
 from .utils import get_upgrader_class_for_device
 
 
+def _of_owner(rows: QuerySet[Any], build: Any, prefix: str = "") -> QuerySet[Any]:
+    # a device that has moved still points to an image of its old organization
+    organization_id = build.category.organization_id
+    if organization_id is None:
+        return rows
+    return rows.filter(**{f"{prefix}organization_id": organization_id})
+
+
 def _of_group_and_location(
     rows: QuerySet[Any], group: Any, location: Any, prefix: str = ""
 ) -> QuerySet[Any]:
@@ -30,6 +38,8 @@ def related_device_firmwares(
 ) -> QuerySet[Any]:
     """Returns the devices of a build's category that do not run it yet.
 
+    Those of a category with an organization belong to that organization, now.
+
     Arguments:
         build: the build to upgrade to.
         select_devices: whether to join the devices.
@@ -44,6 +54,7 @@ def related_device_firmwares(
         image__build__category_id=build.category_id, device___is_deactivated=False
     )
     rows = rows.exclude(image__build=build, installed=True)
+    rows = _of_owner(rows, build, "device__")
     return _of_group_and_location(rows, group, location, "device__").order_by(
         "-created"
     )
@@ -75,9 +86,7 @@ def firmwareless_devices(
     rows = load_any_model("config", "Device").objects.filter(
         devicefirmware__isnull=True, model__in=boards, _is_deactivated=False
     )
-    organization_id = build.category.organization_id
-    if organization_id is not None:
-        rows = rows.filter(organization_id=organization_id)
+    rows = _of_owner(rows, build)
     return _of_group_and_location(rows, group, location).order_by("-created")
 
 
@@ -92,24 +101,35 @@ def dry_run(build: Any, *, group: Any = None, location: Any = None) -> dict[str,
     }
 
 
+def of_device(device: Any) -> Q:
+    """Returns the condition of images that are shared or of a device's organization."""
+    owner = Q(build__category__organization_id=device.organization_id)
+    return owner | Q(build__category__organization__isnull=True)
+
+
 def images_for_device(device: Any, device_firmware: Any = None) -> QuerySet[Any]:
     """Returns the images a device may be upgraded to, newest first.
 
     Arguments:
         device: the device.
-        device_firmware: its present image, whose category is kept.
+        device_firmware: its present image, whose category is kept as long as the
+            device may use it: one that has moved chooses among those it has now.
     """
     rows = load_model("FirmwareImage").objects.select_related("build__category")
-    organization = Q(build__category__organization_id=device.organization_id)
-    shared = Q(build__category__organization__isnull=True)
-    rows = rows.filter(organization | shared)
+    rows = rows.filter(of_device(device))
     types = types_of_board(device.model)
     if types:
         rows = rows.filter(type__in=types)
     if device_firmware is not None:
-        category_id = device_firmware.image.build.category_id
-        rows = rows.filter(build__category_id=category_id)
+        category = device_firmware.image.build.category
+        if may_use(device, category):
+            rows = rows.filter(build__category=category)
     return rows.order_by("-created")
+
+
+def may_use(device: Any, category: Any) -> bool:
+    """Tells whether a category is shared or of the organization of a device."""
+    return category.organization_id in (None, device.organization_id)
 
 
 def image_a_device_runs(device: Any) -> Any:
@@ -121,9 +141,7 @@ def image_a_device_runs(device: Any) -> Any:
     if not device.os or not types:
         return None
     rows = load_model("FirmwareImage").objects.select_related("build__category")
-    organization = Q(build__category__organization_id=device.organization_id)
-    shared = Q(build__category__organization__isnull=True)
-    rows = rows.filter(organization | shared, type__in=types, build__os=device.os)
+    rows = rows.filter(of_device(device), type__in=types, build__os=device.os)
     own_first = F("build__category__organization_id").asc(nulls_last=True)
     found = list(rows.order_by(own_first, "-created"))
     return min(found, key=lambda image: _preference(image, types), default=None)

@@ -8,9 +8,8 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from .. import journal
+from .. import access, journal
 from ..statuses import BatchStatus, OperationStatus
-from ..swapper import load_model
 from .settle_batch import settle_batch
 
 CHUNK = 500
@@ -21,29 +20,37 @@ class CancelledBatch:
     """What became of a mass upgrade that was cancelled.
 
     ``cancelled``: operations that were cancelled now; ``going_on``: operations
-    whose device may be flashing, they go on to their end.
+    whose device may be flashing, they go on to their end. What the user who
+    cancels may not change is in neither.
     """
 
     cancelled: int
     going_on: int
 
 
-def cancel_batch(batch: Any) -> CancelledBatch:
+def cancel_batch(batch: Any, user: Any = None) -> CancelledBatch:
     """Ends the launch of a mass upgrade and cancels what was not flashed yet.
 
-    Workers that hold operations notice within two seconds and tidy up.
+    Workers that hold operations notice within two seconds and tidy up. Operations
+    on devices of organizations that the user does not manage go on; the launch is
+    ended all the same: who may change the batch decides about what it starts.
+
+    Arguments:
+        batch: the mass upgrade.
+        user: who asks, None for the program itself.
 
     Returns how many were cancelled and how many go on.
     Raises ValueError, saying why, when there is nothing to cancel.
     """
     ended_launch = _end_launch(batch)
     cancelled, last = 0, None
-    while found := _in_progress(batch, last):
+    running = _running(batch, user)
+    while found := _in_progress(running, last):
         line = _("Upgrade operation cancelled by user.")
         cancelled += len(journal.cancel_many(found, line))
         last = found[-1].pk
     batch.refresh_from_db(fields=["status"])
-    going_on = _rows(batch).filter(status=OperationStatus.IN_PROGRESS).count()
+    going_on = running.count()
     if not (cancelled or ended_launch):
         raise ValueError(_refusal(batch, going_on))
     settle_batch(batch)
@@ -59,12 +66,14 @@ def _end_launch(batch: Any) -> bool:
     return bool(ended)
 
 
-def _rows(batch: Any) -> Any:
-    return load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
+def _running(batch: Any, user: Any) -> Any:
+    return access.operations_of(
+        user, batch_id=batch.pk, status=OperationStatus.IN_PROGRESS
+    )
 
 
-def _in_progress(batch: Any, last: Any) -> list[Any]:
-    rows = _rows(batch).filter(status=OperationStatus.IN_PROGRESS).order_by("pk")
+def _in_progress(rows: Any, last: Any) -> list[Any]:
+    rows = rows.order_by("pk")
     if last is not None:
         rows = rows.filter(pk__gt=last)
     related = ("device", "batch", "image__build__category")
@@ -76,6 +85,11 @@ def _refusal(batch: Any, going_on: int) -> str:
         return _(
             "Cannot cancel: reflashing has already started on every device that is "
             "still in progress."
+        )
+    if _running(batch, None).exists():
+        return _(
+            "Cannot cancel: the devices that are still in progress belong to other "
+            "organizations, their administrators can cancel them."
         )
     text = _("Cannot cancel a mass upgrade operation with status '%(status)s'.")
     return text % {"status": batch.status}

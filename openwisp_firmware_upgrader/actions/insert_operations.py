@@ -56,15 +56,17 @@ def insert_operations(
             first takes them and pages hear of them when they begin.
 
     Devices that have an operation of the batch already are left out, so that a
-    chunk may be repeated; a batch whose launch has ended gets nothing more. A
+    chunk may be repeated, and so are those that have moved to an organization which
+    may not use the build; a batch whose launch has ended gets nothing more. A
     device that cannot be upgraded gets an aborted operation that says why; its
     DeviceFirmware stays as it is.
     """
     with transaction.atomic():
-        if _is_closed(batch):
+        is_closed, owner = _look_at(batch)
+        if is_closed:
             return
         candidates = _without_operation(batch, candidates)
-        known = _look_up(batch, candidates)
+        known = _look_up(batch, candidates, owner)
         created = [
             _operation(batch, candidate, known)
             for candidate in candidates
@@ -75,11 +77,12 @@ def insert_operations(
         _stamp(batch)
 
 
-def _is_closed(batch: Any) -> bool:
+def _look_at(batch: Any) -> tuple[bool, Any]:
+    """Returns whether a batch gets nothing more, and the owner of its build."""
     # two launchers of one batch take turns, the second finds nothing left;
     # a batch that was cancelled meanwhile gets no more operations
-    rows = type(batch).objects.select_for_update(of=("self",))
-    return rows.filter(pk=batch.pk).values_list("launched", flat=True).get()
+    rows = type(batch).objects.select_for_update(of=("self",)).filter(pk=batch.pk)
+    return rows.values_list("launched", "build__category__organization_id").get()
 
 
 def _stamp(batch: Any) -> None:
@@ -95,7 +98,7 @@ def _without_operation(batch: Any, candidates: list[Candidate]) -> list[Candidat
     return [c for c in candidates if c.device_id not in present]
 
 
-def _look_up(batch: Any, candidates: Iterable[Candidate]) -> Known:
+def _look_up(batch: Any, candidates: Iterable[Candidate], owner: Any) -> Known:
     ids = [candidate.device_id for candidate in candidates]
     operations = load_model("UpgradeOperation").objects.filter(
         device__in=ids, status=OperationStatus.IN_PROGRESS
@@ -103,8 +106,11 @@ def _look_up(batch: Any, candidates: Iterable[Candidate]) -> Known:
     connections = load_any_model("connection", "DeviceConnection").objects
     ssh = Q(enabled=True, update_strategy__icontains="ssh")
     rows = connections.filter(ssh, device__in=ids).order_by("-pk")
+    devices = load_any_model("config", "Device").objects.all()
+    if owner is not None:
+        devices = devices.filter(organization_id=owner)
     return Known(
-        devices=load_any_model("config", "Device").objects.in_bulk(ids),
+        devices=devices.in_bulk(ids),
         running=dict(operations.values_list("device_id", "pk")),
         connections={row.device_id: row for row in rows},
         options=batch.upgrade_options or {},

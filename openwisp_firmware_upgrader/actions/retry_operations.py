@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import leases, wakeups
+from .. import access, leases, selectors, wakeups
 from ..log_times import HEAVY
 from ..statuses import FINISHED, OperationStatus
 from ..swapper import load_model
@@ -26,41 +27,63 @@ CHUNK = 500
 RETRYABLE = FINISHED - {OperationStatus.SUCCESS}
 
 
-def retry_batch(batch: Any, created_by: Any = None) -> Any:
+def retry_batch(batch: Any, created_by: Any = None, *, user: Any = None) -> Any:
     """Tries again every operation of a mass upgrade that ended without success.
 
-    Operations whose image was deleted are left out. A device that cannot be
-    upgraded now gets an aborted operation that says why.
+    Operations whose image was deleted are left out, and those of devices that belong
+    to another organization than the build now. A device that cannot be upgraded now
+    gets an aborted operation that says why.
 
     Arguments:
         batch: the mass upgrade; what it has in progress goes on.
         created_by: the user who asks for it.
+        user: only operations that this user may change, None for all.
 
     Returns the new batch.
     Raises ValueError, saying why, when there is nothing to try again.
     """
-    rows = load_model("UpgradeOperation").objects.filter(
-        batch_id=batch.pk, status__in=RETRYABLE, image__isnull=False
-    )
+    rows = _retryable(batch, user)
     related = rows.select_related("image__build__category").defer(*HEAVY)
     found = list(related.order_by("created"))
     if not found:
-        raise ValueError(
-            _(
-                "There is nothing to retry: no operation of this mass upgrade ended "
-                "without success."
-            )
-        )
+        raise ValueError(_nothing(batch))
+    owner = batch.build.category.organization_id
     return _launch(
         found,
         tell=False,
         build=batch.build,
         upgrade_options=batch.upgrade_options,
-        group=batch.group,
-        location=batch.location,
+        # a category that has changed hands leaves these behind
+        group=_of_owner(batch.group, owner),
+        location=_of_owner(batch.location, owner),
         firmwareless=batch.firmwareless,
         created_by=created_by,
     )
+
+
+def _retryable(batch: Any, user: Any) -> QuerySet[Any]:
+    rows = access.operations_of(
+        user, batch_id=batch.pk, status__in=RETRYABLE, image__isnull=False
+    )
+    return access.of_owner(batch, rows)
+
+
+def _nothing(batch: Any) -> str:
+    rows = access.operations_of(None, batch_id=batch.pk, status__in=RETRYABLE)
+    if rows.filter(image__isnull=False).exists():
+        return _(
+            "There is nothing to retry: the devices whose upgrade did not succeed "
+            "belong to other organizations, they need an image of their own."
+        )
+    return _(
+        "There is nothing to retry: no operation of this mass upgrade ended "
+        "without success."
+    )
+
+
+def _of_owner(restriction: Any, owner: Any) -> Any:
+    foreign = restriction and owner not in (None, restriction.organization_id)
+    return None if foreign else restriction
 
 
 def retry_operation(operation: Any, created_by: Any = None) -> Any:
@@ -90,6 +113,13 @@ def _refuse(operation: Any) -> None:
     if operation.image_id is None:
         raise ValueError(
             _("Cannot retry: the image was deleted. Choose another one for the device.")
+        )
+    if not selectors.may_use(operation.device, operation.image.build.category):
+        raise ValueError(
+            _(
+                "Cannot retry: the image belongs to another organization than the "
+                "device. Choose another one for the device."
+            )
         )
     rows = load_model("UpgradeOperation").objects
     running = rows.filter(

@@ -65,11 +65,17 @@ def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
     return batch.status, counts
 
 
-def count_operations(batch: Any) -> dict[str, int]:
+def count_operations(
+    batch: Any, operations: QuerySet[Any] | None = None
+) -> dict[str, int]:
     """Returns the number of a batch's operations, in total and by status.
 
     The key ``progress`` is the mean of their percentages; what has ended counts
     as 100.
+
+    Arguments:
+        batch: the mass upgrade.
+        operations: those to count, None for all.
     """
     names = {
         "in_progress": OperationStatus.IN_PROGRESS,
@@ -79,7 +85,9 @@ def count_operations(batch: Any) -> dict[str, int]:
         "aborted": OperationStatus.ABORTED,
     }
     counts = {n: Count("pk", filter=Q(status=status)) for n, status in names.items()}
-    rows = load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
+    rows = operations
+    if rows is None:
+        rows = load_model("UpgradeOperation").objects.filter(batch_id=batch.pk)
     running = When(status=OperationStatus.IN_PROGRESS, then=F("progress"))
     percentage = Case(running, default=100, output_field=FloatField())
     found = rows.aggregate(

@@ -5,6 +5,7 @@ from django.core.paginator import Paginator
 from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
+from .. import access
 from ..filters import (
     BuildCategoryFilter,
     BuildCategoryOrganizationFilter,
@@ -18,7 +19,7 @@ from . import batch_filters
 from .assets import BATCH_JS
 from .batch_list import BatchChangeList
 from .batch_rows import with_links
-from .batch_summary import counts_of, live_facts, rate, summary
+from .batch_summary import counts_of, live_facts, rate, seen_by, summary
 from .batch_views import BatchViewsMixin
 from .labels import script_labels
 from .scripts import NIL, admin_url, api_host, app_label, django_locale
@@ -139,8 +140,24 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
         key = f"_firmware_batch_{object_id}"
         if not hasattr(request, key):
             found = super().get_object(request, object_id, from_field)
-            setattr(request, key, found)
+            setattr(request, key, seen_by(found, request.user))
         return getattr(request, key)
+
+    def get_fields(self, request, obj=None):
+        """Leaves out a group or location that is not the user's.
+
+        A category that changes hands takes its mass upgrades along.
+        """
+        found = super().get_fields(request, obj)
+        if obj is None:
+            return found
+        foreign = {
+            name
+            for name in ("group", "location")
+            if (row := getattr(obj, name)) is not None
+            and not access.manages(request.user, row.organization_id)
+        }
+        return [name for name in found if name not in foreign]
 
     def get_queryset(self, request):
         """Returns the mass upgrades with what they belong to."""
@@ -200,14 +217,10 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
 
     def get_upgrade_operations(self, request, obj):
         """Returns the operations of a mass upgrade that the user may see."""
-        rows = load_model("UpgradeOperation").objects.filter(batch=obj)
+        rows = access.operations_of(request.user, batch=obj)
         rows = rows.select_related("device", "image__build__category")
         # logs may be long, a row shows their last line
-        rows = rows.annotate(log_tail=Right("log", LOG_TAIL)).defer(*HEAVY)
-        if request.user.is_superuser:
-            return rows
-        managed = request.user.organizations_managed
-        return rows.filter(device__organization__in=managed)
+        return rows.annotate(log_tail=Right("log", LOG_TAIL)).defer(*HEAVY)
 
     def _build_filter_specs(self, request, obj, current_status, current_org):
         specs = [batch_filters.status_spec(request, current_status)]

@@ -2,8 +2,8 @@
 
 from django.contrib.admin.views.main import ChangeList
 
+from .. import access
 from ..statuses import OperationStatus
-from ..swapper import load_model
 from .build_list import count_of
 
 
@@ -11,8 +11,8 @@ class BatchChangeList(ChangeList):
     """Counts in the query that loads the rows of a page."""
 
     def get_queryset(self, request, **kwargs):
-        """Returns the mass upgrades with their numbers of operations."""
-        operations = load_model("UpgradeOperation").objects.all()
+        """Returns the mass upgrades with how many operations the user sees."""
+        operations = access.operations_of(request.user)
         running = operations.filter(status=OperationStatus.IN_PROGRESS)
         return (
             super()

@@ -3,6 +3,7 @@
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from .. import access
 from ..actions.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, OperationStatus
 from ..websockets import events
@@ -18,11 +19,23 @@ NAMES = {
 }
 
 
+def seen_by(batch, user):
+    """Returns the same mass upgrade; only what a user may see of it will be counted.
+
+    Columns and fields of an admin are asked for without the request.
+    """
+    if batch is not None:
+        batch.__dict__["_viewer"] = user
+    return batch
+
+
 def counts_of(batch):
     """Returns the numbers of operations by status, counted once a request."""
     counts = batch.__dict__.get("_operation_counts")
     if counts is None:
-        counts = batch.__dict__["_operation_counts"] = count_operations(batch)
+        user = batch.__dict__.get("_viewer")
+        counts = count_operations(batch, access.operations_of(user, batch_id=batch.pk))
+        batch.__dict__["_operation_counts"] = counts
     return counts
 
 

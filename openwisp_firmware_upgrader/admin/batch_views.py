@@ -16,7 +16,7 @@ from ..actions.retry_operations import retry_batch
 from ..websockets import states
 from . import batch_filters
 from .batch_rows import last_line
-from .batch_summary import seconds, times
+from .batch_summary import seconds, seen_by, times
 from .operation_views import find, messages_of
 from .scripts import admin_url
 
@@ -54,7 +54,8 @@ class BatchViewsMixin:
         """
         batch = find(self, request, pk, self.has_view_permission)
         wanted = states.wanted_operations({"operations": request.GET.getlist("id")})
-        found = states.batch_state(batch.pk, wanted)
+        found = states.batch_state(batch.pk, wanted, request.user)
+        seen_by(batch, request.user)
         for message in found:
             message["batch_status"].update(times(batch), elapsed=seconds(batch))
         return messages_of(found)
@@ -64,7 +65,7 @@ class BatchViewsMixin:
         """Cancels everything that was not flashed yet."""
         batch = find(self, request, pk, self.has_change_permission)
         try:
-            found = cancel_batch(batch)
+            found = cancel_batch(batch, request.user)
         except ValueError as error:
             self.explain(request, False, str(error))
         else:
@@ -76,7 +77,7 @@ class BatchViewsMixin:
         """Tries again what ended without success, as a new mass upgrade."""
         batch = find(self, request, pk, self.has_change_permission)
         try:
-            again = retry_batch(batch, created_by=request.user)
+            again = retry_batch(batch, created_by=request.user, user=request.user)
         except ValueError as error:
             self.explain(request, False, str(error))
             return redirect(admin_url("BatchUpgradeOperation", "change", pk))

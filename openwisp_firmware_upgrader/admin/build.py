@@ -7,6 +7,7 @@ from django.forms import Media
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
+from .. import access
 from ..actions.delete_firmware import refuse_deletion
 from ..actions.delete_operations import BelongsToOthers, StillInProgress
 from ..filters import CategoryFilter, CategoryOrganizationFilter
@@ -115,9 +116,10 @@ class BuildAdmin(MassUpgradeMixin, RunningUpgradesGuardMixin, BaseAdmin):
         """Offers categories of managed organizations, shared ones to superusers."""
         form = super().get_form(request, obj, **kwargs)
         field = form.base_fields.get("category")
-        if field is not None and not request.user.is_superuser:
-            managed = request.user.organizations_managed
-            field.queryset = field.queryset.filter(organization__in=managed)
+        if field is not None:
+            field.queryset = access.of_managed(
+                request.user, field.queryset, "organization"
+            )
         return form
 
     def change_view(self, request, object_id, extra_context=None, **kwargs):

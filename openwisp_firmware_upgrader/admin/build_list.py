@@ -4,6 +4,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from .. import access
 from ..swapper import load_model
 
 
@@ -26,6 +27,8 @@ class BuildChangeList(ChangeList):
         """Returns the builds with their numbers."""
         images = load_model("FirmwareImage").objects.all()
         firmwares = load_model("DeviceFirmware").objects.filter(installed=True)
+        # a device that has moved takes its firmware along
+        firmwares = access.of_managed(request.user, firmwares, "device__organization")
         rows = super().get_queryset(request, **kwargs)
         return rows.annotate(
             number_of_images=count_of(images, "build"),

@@ -70,17 +70,18 @@ class TwoQuerysets:
         return found
 
 
-def candidates_page(build, *, group=None, location=None, search="", number=1):
+def candidates_page(build, *, user, group=None, location=None, search="", number=1):
     """Returns one page of the devices and the counts of all of them.
 
     Arguments:
         build: the build to upgrade to.
+        user: who asks, sees the devices of managed organizations.
         group: only devices of this group.
         location: only devices at this location.
         search: part of the name or of the MAC address.
         number: number of the page; one that does not exist is the first.
     """
-    everything = find_candidates(build, group=group, location=location)
+    everything = find_candidates(build, group=group, location=location, user=user)
     overview = listed = everything.overview()
     found = everything
     if search:
@@ -137,6 +138,7 @@ def answer(request, build):
     chosen = _chosen(request, build)
     page = candidates_page(
         build,
+        user=request.user,
         **chosen,
         search=request.GET.get("q", "").strip(),
         number=request.GET.get("page"),

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from swapper import load_model as load_any_model
 
+from .. import access
 from ..swapper import load_model
 from ..widgets import MassUpgradeSelect2Widget
 from .assets import CONFIRMATION_JS
@@ -126,6 +127,4 @@ def choices_for(rows, build, user):
     organization_id = build.category.organization_id
     if organization_id is not None:
         rows = rows.filter(organization_id=organization_id)
-    if not user.is_superuser:
-        rows = rows.filter(organization__in=user.organizations_managed)
-    return rows
+    return access.of_managed(user, rows, "organization")

@@ -50,9 +50,12 @@ class NamedDeletionMixin:
         collector = NamedObjects(using=using, origin=objs)
         collector.collect(objs)
         refused = set()
+        managed = access.organizations_of(request.user)
 
         def told(obj):
-            return self._told(request, obj, refused)
+            if access.is_of_managed_device(obj, managed):
+                return self._told(request, obj, refused)
+            return self._told_of_others(request, obj, refused)
 
         numbers = {
             model._meta.verbose_name_plural: len(rows)  # noqa: SLF001 documented
@@ -64,10 +67,6 @@ class NamedDeletionMixin:
     def _told(self, request, obj, refused):
         options = obj._meta  # noqa: SLF001 documented by Django
         kind = capfirst(options.verbose_name)
-        if not access.is_of_managed_device(request.user, obj):
-            refused.add(options.verbose_name)
-            warn_once(request, foreign_text())
-            return _("%(kind)s of another organization") % {"kind": kind}
         model_admin = self.admin_site._registry.get(type(obj))  # noqa: SLF001 as above
         if model_admin is None:
             return f"{kind}: {obj}"
@@ -79,3 +78,9 @@ class NamedDeletionMixin:
         except NoReverseMatch:
             return f"{kind}: {obj}"
         return format_html('{}: <a href="{}">{}</a>', kind, url, obj)
+
+    def _told_of_others(self, request, obj, refused):
+        name = obj._meta.verbose_name  # noqa: SLF001 documented by Django
+        refused.add(name)
+        warn_once(request, foreign_text())
+        return _("%(kind)s of another organization") % {"kind": capfirst(name)}

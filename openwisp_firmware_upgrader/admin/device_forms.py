@@ -7,6 +7,7 @@ from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
+from ..selectors import of_device
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from .assets import FIRMWARE_JS
@@ -50,8 +51,10 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         rows = model.get_image_queryset_for_device(
             self.device, device_firmware=self.instance
         )
-        # a device whose model was corrected can still be saved as it is
+        # a device whose model was corrected can still be saved as it is, one that
+        # has moved is offered nothing of the organization it came from
         current = load_model("FirmwareImage").objects.filter(pk=self.instance.image_id)
+        current = current.filter(of_device(self.device))
         return rows | current.select_related("build__category")
 
     def _post_clean(self):

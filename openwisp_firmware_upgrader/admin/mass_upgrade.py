@@ -70,7 +70,7 @@ class MassUpgradeMixin:
         filters = {}
         if form.is_bound and not form.errors:
             filters = {name: form.cleaned_data[name] for name in ("group", "location")}
-        page = candidates.candidates_page(build, **filters)
+        page = candidates.candidates_page(build, user=request.user, **filters)
         options = self.opts
         request.current_app = self.admin_site.name
         return TemplateResponse(

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from .. import access
 from ..filters import (
     OperationBatchFilter,
     OperationBuildFilter,
@@ -129,7 +130,7 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
         }
 
     def _batch_context(self, request, batch):
-        if batch is None:
+        if batch is None or _is_foreign(request.user, batch):
             return {}
         model_admin = self.admin_site._registry.get(type(batch))  # noqa: SLF001 Django's own way to ask
         return {
@@ -150,10 +151,14 @@ def sees_batch(user, batch):
 
     Those of shared builds are for superusers.
     """
-    organization_id = batch.build.category.organization_id
-    if user.is_superuser or organization_id is None:
-        return user.is_superuser
-    return user.is_manager(str(organization_id))
+    return access.manages(user, batch.build.category.organization_id)
+
+
+def _is_foreign(user, batch):
+    # a device that has moved tells nothing of whom it came from; what is shared
+    # is no secret
+    shared = batch.build.category.organization_id is None
+    return not shared and not sees_batch(user, batch)
 
 
 def live_facts(operation):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from swapper import load_model as load_any_model
 
+from .. import access
 from ..actions.cancel_operation import cancel_operation
 from ..actions.retry_operations import retry_operation
 from ..websockets import events, states
@@ -44,9 +45,7 @@ class OperationViewsMixin:
         if not self.has_view_permission(request):
             raise PermissionDenied
         devices = load_any_model("config", "Device").objects.filter(pk=pk)
-        if not request.user.is_superuser:
-            managed = request.user.organizations_managed
-            devices = devices.filter(organization__in=managed)
+        devices = access.of_managed(request.user, devices, "organization")
         if not devices.exists():
             raise Http404
         return messages_of(device_messages(pk))

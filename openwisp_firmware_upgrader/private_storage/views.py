@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from private_storage.views import PrivateStorageDetailView
 
+from .. import access
 from .. import settings as app_settings
 from ..actions.measure_image import measure_image
 from ..swapper import load_model
@@ -71,12 +72,12 @@ class FirmwareImageDownloadView(PermissionRequiredMixin, PrivateStorageDetailVie
         Images of shared builds are for whoever manages an organization.
         """
         user = self.request.user
-        if user.is_superuser:
+        if access.sees_all(user):
             return True
         organization_id = private_file.parent_object.build.category.organization_id
         if organization_id is None:
             return bool(user.organizations_managed or user.organizations_owned)
-        return bool(user.is_staff and user.is_manager(str(organization_id)))
+        return bool(user.is_staff and access.manages(user, organization_id))
 
     def serve_file(self, private_file: Any) -> HttpResponseBase:
         """Returns the response that sends the file, as a download."""

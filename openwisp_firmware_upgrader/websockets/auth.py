@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from swapper import load_model as load_any_model
 
+from .. import access
 from ..swapper import load_model
 
 
@@ -52,8 +53,18 @@ def may_listen(user: Any, model: Any, organization_of: Any, pk: Any) -> bool:
     except (ValidationError, ValueError):
         # what is no primary key belongs to nobody
         return False
-    # shared objects are for superusers
-    return organization is not None and bool(user.is_manager(str(organization)))
+    return access.manages(user, organization)
+
+
+def has_moved(user: Any, organization_of: Any, pk: Any) -> bool:
+    """Tells whether an object is of an organization that a listener does not manage.
+
+    Arguments:
+        user: the user of the connection, as of the last check.
+        organization_of: returns the organization of the object.
+        pk: primary key of the object.
+    """
+    return not access.sees_all(user) and not access.manages(user, organization_of(pk))
 
 
 def _has_permission(user: Any, model: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from swapper import load_model as load_any_model
@@ -13,6 +13,7 @@ from ..swapper import load_model
 from . import auth, events, groups, states
 from .following import last_line, speaks_protocol_2
 from .sharing import Shared
+from .sight import Sight
 from .sockets import AuthenticatedWebSocketConsumer, FollowingConsumer
 
 PAGE_SIZE = 100
@@ -65,26 +66,36 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
         """Returns the model of mass upgrade operations."""
         return load_model("BatchUpgradeOperation")
 
+    @cached_property
+    def sight(self) -> Sight:
+        """What this socket may tell of the batch."""
+        return Sight(self.pk, shared)
+
     async def answer(self, content: dict[str, Any]) -> None:
         """Sends the batch with all its operations, or with one page of them."""
-        wanted = states.wanted_operations(content)
-        state = partial(states.batch_state, self.pk, wanted)
         if speaks_protocol_2(content):
             size = min(last_line(content.get("page_size")) or PAGE_SIZE, PAGE_SIZE)
             page = min(last_line(content.get("page")) or 1, events.LAST_PAGE)
-            state = partial(states.batch_page, self.pk, page, size)
-        key = (state.func, *state.args)
-        await self.say(await shared.get(key, seams.sync_to_async(state)))
+            asked = (states.batch_page, self.pk, page, size)
+        else:
+            asked = (states.batch_state, self.pk, states.wanted_operations(content))
+        await self.say(await self.sight.answer(*asked, user=self.listener))
 
     async def catch_up(self) -> None:
         """Tells an end that was not heard of."""
         if self.told:
-            state = partial(states.ended_batch, self.pk, self.told)
-            await self.say(await seams.sync_to_async(state)())
+            asked = (states.ended_batch, self.pk, self.told)
+            await self.say(await self.sight.answer(*asked, user=self.listener))
 
     async def batch_upgrade_progress(self, event: dict[str, Any]) -> None:
-        """Forwards an event."""
-        await self.forward(event)
+        """Forwards an event, as far as its operations are the listener's."""
+        try:
+            data = await self.sight.of(event["data"], self.listener)
+        except Exception:  # noqa: BLE001 the next event or look makes up for it
+            seams.logger.warning("A socket could not look whose", exc_info=True)
+            return
+        if data is not None:
+            await self.forward({**event, "data": data})
 
 
 class DeviceUpgradeProgressConsumer(FollowingConsumer):

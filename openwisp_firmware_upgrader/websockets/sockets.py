@@ -32,6 +32,8 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
     organization_of: Callable[[Any], Any]
 
     joined = ""
+    # the user as of the last check
+    listener: Any = None
     watch: asyncio.Task[None] | None = None
     # the status that the client knows, empty before it has asked
     told = ""
@@ -68,7 +70,10 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
     async def _may_listen(self, user: Any) -> bool:
         check = sync_to_async(auth.may_listen)
         kind = type(self)
-        return await check(user, self.get_model(), kind.organization_of, self.pk)
+        if not await check(user, self.get_model(), kind.organization_of, self.pk):
+            return False
+        self.listener = user
+        return True
 
     async def _join(self) -> bool:
         group = type(self).group_of(self.pk)
@@ -86,11 +91,17 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
             await asyncio.sleep(LOOK_EVERY)
             looks += 1
             try:
-                if looks % LOOKS_TO_RECHECK == 0:
-                    await self._leave_if_revoked()
+                is_due = looks % LOOKS_TO_RECHECK == 0 or await self._has_moved()
+                if is_due and await self._leave_if_revoked():
+                    return
                 await self.catch_up()
             except Exception:  # noqa: BLE001 a database that is away comes back
                 seams.logger.warning("A socket could not look", exc_info=True)
+
+    async def _has_moved(self) -> bool:
+        # the object may belong to another organization since the last look
+        has_moved = sync_to_async(auth.has_moved)
+        return await has_moved(self.listener, type(self).organization_of, self.pk)
 
     async def _leave_if_revoked(self) -> bool:
         user = await sync_to_async(auth.refreshed)(self.scope.get("user"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from .. import access
 from ..actions.settle_batch import count_operations
 from ..log_times import HEAVY
 from ..statuses import BATCH_FINISHED, FINISHED, OperationStatus
@@ -37,12 +38,17 @@ def operation_state(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
     return [events.stamped({**update, **told})]
 
 
-def batch_status(pk: Any) -> dict[str, Any] | None:
-    """Returns status and numbers of a batch, None when it is gone."""
+def batch_status(pk: Any, user: Any = None) -> dict[str, Any] | None:
+    """Returns status and numbers of a batch, None when it is gone.
+
+    Arguments:
+        pk: primary key of the batch.
+        user: only operations that this user may see are counted, None for all.
+    """
     batch = load_model("BatchUpgradeOperation").objects.filter(pk=pk).first()
     if batch is None:
         return None
-    counts = count_operations(batch)
+    counts = count_operations(batch, access.operations_of(user, batch_id=pk))
     return {
         "status": str(batch.status),
         "completed": counts["completed"],
@@ -52,7 +58,7 @@ def batch_status(pk: Any) -> dict[str, Any] | None:
 
 
 def batch_state(
-    pk: Any, wanted: tuple[UUID, ...] | None = None
+    pk: Any, wanted: tuple[UUID, ...] | None = None, user: Any = None
 ) -> list[dict[str, Any]]:
     """Returns one message about a batch and its operations.
 
@@ -60,12 +66,12 @@ def batch_state(
         pk: primary key of the batch.
         wanted: primary keys; all other operations are left out, and long logs are
             cut, as a page shows only some of thousands.
+        user: only operations that this user may see, None for all.
     """
-    status = batch_status(pk)
+    status = batch_status(pk, user)
     if status is None:
         return []
-    rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
-    rows = rows.select_related("device")
+    rows = access.operations_of(user, batch_id=pk).select_related("device")
     if wanted is not None:
         rows = rows.filter(pk__in=wanted)
     found = list(rows)
@@ -79,6 +85,19 @@ def batch_state(
             "rows": {str(row.pk): events.row(row) for row in found},
         }
     ]
+
+
+def seen_and_hidden(pk: Any, user: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the keys of a batch's operations that a user may see, and of the rest."""
+    seen, hidden = (
+        frozenset(map(str, rows.values_list("pk", flat=True)))
+        for rows in (
+            access.operations_of(user, batch_id=pk),
+            access.foreign_operations(user, batch_id=pk),
+        )
+    )
+    # one that has moved between the two
+    return seen - hidden, hidden
 
 
 def wanted_operations(request: Mapping[str, Any]) -> tuple[UUID, ...] | None:
@@ -121,18 +140,21 @@ def recent_operations(pk: Any) -> Any:
     return rows.order_by("-modified")[:RECENT]
 
 
-def batch_page(pk: Any, number: int, size: int) -> list[dict[str, Any]]:
+def batch_page(
+    pk: Any, number: int, size: int, user: Any = None
+) -> list[dict[str, Any]]:
     """Returns one message about a batch and a page of its operations, without logs.
 
     Arguments:
         pk: primary key of the batch.
         number: the page, from 1; one beyond the last is empty.
         size: operations a page.
+        user: only operations that this user may see, None for all.
     """
-    status = batch_status(pk)
+    status = batch_status(pk, user)
     if status is None:
         return []
-    rows = load_model("UpgradeOperation").objects.filter(batch_id=pk)
+    rows = access.operations_of(user, batch_id=pk)
     rows = rows.select_related("device").defer(*HEAVY).order_by("created", "pk")
     start = (number - 1) * size
     message = {
@@ -167,10 +189,10 @@ def ended_operation(pk: Any, told: str) -> list[dict[str, Any]]:
     return operation_state(pk) if rows.exclude(status=told).exists() else []
 
 
-def ended_batch(pk: Any, told: str) -> list[dict[str, Any]]:
+def ended_batch(pk: Any, told: str, user: Any = None) -> list[dict[str, Any]]:
     """Returns how a batch ended, when that was not told."""
     rows = load_model("BatchUpgradeOperation").objects
     if not rows.filter(pk=pk, status__in=BATCH_FINISHED).exclude(status=told).exists():
         return []
-    status = batch_status(pk)
+    status = batch_status(pk, user)
     return [events.stamped({**status, "type": "batch_status"})] if status else []

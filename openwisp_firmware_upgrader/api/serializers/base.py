@@ -3,6 +3,8 @@
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from openwisp_utils.api.serializers import ValidatedModelSerializer
 
+from ... import access
+
 UUID_EXAMPLE = "4e2d1d0c-6a1b-4b0f-9a52-3f6b3f1a7c11"
 
 
@@ -28,7 +30,7 @@ class ManagedChoices(FilterSerializerByOrgManaged):
 
     def is_limited(self):
         """Tells whether a user asks who does not see everything."""
-        return self.user is not None and not self.user.is_superuser
+        return not access.sees_all(self.user)
 
     def filter_fields(self):
         """Narrows the choices down, unless nobody asks: documents are made so."""

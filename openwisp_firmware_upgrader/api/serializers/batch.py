@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from ... import access
 from ...statuses import OperationStatus
 from ...swapper import load_model
 from .base import UUID_EXAMPLE, BaseMeta, BaseSerializer, ManagedChoices, shown_as
@@ -120,11 +121,7 @@ class BatchUpgradeOperationSerializer(BatchUpgradeOperationListSerializer):
     def operations_of(self, batch):
         """Returns the operations of a batch that the user may see."""
         if getattr(self, "_operations", None) is None:
-            rows = batch.upgradeoperation_set.select_related(*RELATED).defer(
-                "log_times"
-            )
-            if self.is_limited():
-                managed = self.user.organizations_managed
-                rows = rows.filter(device__organization__in=managed)
+            rows = access.operations_of(self.user, batch=batch)
+            rows = rows.select_related(*RELATED).defer("log_times")
             self._operations = list(rows.order_by("created", "pk"))
         return self._operations

@@ -66,7 +66,7 @@ class BatchUpgradeOperationCancelView(BatchMixin, generics.GenericAPIView):
     def post(self, request, *args, **kwargs):
         """Cancels the mass upgrade."""
         try:
-            result = cancel_batch(self.get_object())
+            result = cancel_batch(self.get_object(), request.user)
         except ValueError as error:
             return conflict(error)
         answer = {"cancelled": result.cancelled, "going_on": result.going_on}
@@ -82,7 +82,9 @@ class BatchUpgradeOperationRetryView(BatchMixin, generics.GenericAPIView):
     def post(self, request, *args, **kwargs):
         """Launches the new mass upgrade."""
         try:
-            batch = retry_batch(self.get_object(), created_by=request.user)
+            batch = retry_batch(
+                self.get_object(), created_by=request.user, user=request.user
+            )
         except ValueError as error:
             return conflict(error)
         return Response({"batch": str(batch.pk)}, status=status.HTTP_201_CREATED)

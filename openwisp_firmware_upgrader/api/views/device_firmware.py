@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 from swapper import load_model as load_any_model
 
+from ... import access
 from ...actions.assign_image import UnfinishedOperation
 from ...constants import DEACTIVATED_DEVICE_FIRMWARE_ERROR
 from ...swapper import load_model
@@ -55,9 +56,7 @@ class DeviceFirmwareDetailView(
 
     def _find_device(self):
         rows = Device.objects.filter(pk=self.kwargs["pk"])
-        if not self.request.user.is_superuser:
-            managed = self.request.user.organizations_managed
-            rows = rows.filter(organization__in=managed)
+        rows = access.of_managed(self.request.user, rows, "organization")
         self._device = rows.first()
         return self._device
 

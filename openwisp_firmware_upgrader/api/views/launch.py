@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
 
+from ... import access
 from ...actions.launch_once import KeyReused, launch_once
 from ...actions.summarize_preview import Preview
 from ...swapper import load_model
@@ -72,19 +73,17 @@ class BuildBatchUpgradeView(BuildMixin, GenericAPIView):
             return self._summary(build, asked)
         del asked["upgrade_all"]
         found = BatchUpgradeOperation.dry_run(build=build, **asked)
-        rows, devices = found["device_firmwares"], found["devices"]
-        managed = self._organizations()
-        if managed is not None:
-            rows = rows.filter(device__organization__in=managed)
-            devices = devices.filter(organization__in=managed)
+        user = request.user
+        rows = access.of_managed(
+            user, found["device_firmwares"], "device__organization"
+        )
+        devices = access.of_managed(user, found["devices"], "organization")
         return Response({"device_firmwares": _ids(rows), "devices": _ids(devices)})
 
-    def _organizations(self):
-        user = self.request.user
-        return None if user.is_superuser else user.organizations_managed
-
     def _summary(self, build, asked):
-        preview = Preview(build, organizations=self._organizations(), **asked)
+        preview = Preview(
+            build, organizations=access.organizations_of(self.request.user), **asked
+        )
         page = self.paginate_queryset(preview)
         answer = self.get_paginated_response(page)
         answer.data = {"summary": preview.summary(), **answer.data}
