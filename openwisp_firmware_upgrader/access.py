@@ -59,6 +59,21 @@ def of_managed(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[An
     return rows.filter(**{f"{organization}__in": user.organizations_managed})
 
 
+def sees_restriction(user: Any, batch: Any, name: str) -> bool:
+    """Tells whether a user may know what a mass upgrade was restricted to.
+
+    A superuser restricts it to whatever exists, and groups and locations may change
+    hands as categories do.
+
+    Arguments:
+        user: who asks.
+        batch: the mass upgrade, which the user may see.
+        name: the field, ``group`` or ``location``.
+    """
+    restriction = getattr(batch, name)
+    return restriction is None or manages(user, restriction.organization_id)
+
+
 def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
     """Returns the upgrade operations that a user may see, change and delete.
 

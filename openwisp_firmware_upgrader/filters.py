@@ -3,14 +3,38 @@
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from openwisp_users.multitenancy import (
-    MultitenantOrgFilter,
-    MultitenantRelatedOrgFilter,
-)
+from openwisp_users.multitenancy import MultitenantOrgFilter as AnyOrgFilter
+from openwisp_users.multitenancy import MultitenantRelatedOrgFilter as AnyRelatedFilter
 from swapper import load_model as load_any_model
 
+from .access import of_managed
 from .dashboard import UP_TO_DATE, VERSION, current, outdated
 from .swapper import load_model
+
+
+class ManagedChoicesMixin:
+    """Renders the chosen object to who may choose it.
+
+    The filters of openwisp-users narrow down what is offered, and write the name of
+    whatever the address names as the present choice.
+    """
+
+    def __init__(self, request, *args, **kwargs):
+        self._user = request.user
+        super().__init__(request, *args, **kwargs)
+
+    def get_queryset_for_field(self, model, name):
+        """Returns the objects whose names may be shown."""
+        rows = super().get_queryset_for_field(model, name)
+        return of_managed(self._user, rows, self.org_lookup.removesuffix("__in"))
+
+
+class MultitenantOrgFilter(ManagedChoicesMixin, AnyOrgFilter):
+    """Rows of one of the organizations that the user manages."""
+
+
+class MultitenantRelatedOrgFilter(ManagedChoicesMixin, AnyRelatedFilter):
+    """Rows that belong to something of an organization that the user manages."""
 
 
 class CategoryFilter(MultitenantRelatedOrgFilter):

@@ -143,26 +143,20 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
             setattr(request, key, seen_by(found, request.user))
         return getattr(request, key)
 
-    def get_fields(self, request, obj=None):
-        """Leaves out a group or location that is not the user's.
-
-        A category that changes hands takes its mass upgrades along.
-        """
-        found = super().get_fields(request, obj)
-        if obj is None:
-            return found
-        foreign = {
-            name
-            for name in ("group", "location")
-            if (row := getattr(obj, name)) is not None
-            and not access.manages(request.user, row.organization_id)
-        }
-        return [name for name in found if name not in foreign]
-
     def get_queryset(self, request):
         """Returns the mass upgrades with what they belong to."""
         related = [*self.list_select_related, "created_by"]
         return super().get_queryset(request).select_related(*related)
+
+    def get_fields(self, request, obj=None):
+        """Returns what is shown: group and location to who manages them."""
+        hidden = {
+            name
+            for name in ("group", "location")
+            if obj is not None and not access.sees_restriction(request.user, obj, name)
+        }
+        found = super().get_fields(request, obj)
+        return [name for name in found if name not in hidden]
 
     def change_view(self, request, object_id, extra_context=None, **kwargs):
         """Shows a mass upgrade and its operations."""

@@ -1,8 +1,8 @@
 """Categories in the admin."""
 
 from django.contrib import admin
-from openwisp_users.multitenancy import MultitenantOrgFilter
 
+from ..filters import MultitenantOrgFilter
 from ..swapper import load_model
 from .deletion import RunningUpgradesGuardMixin
 from .mixins import BaseVersionAdmin

@@ -109,7 +109,8 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
         }
         if operation is not None and self.has_view_permission(request, operation):
             context.update(self._facts(request, operation))
-            context.update(self._batch_context(request, operation.batch))
+            if names_batch(request.user, operation.batch):
+                context.update(self._batch_context(request, operation.batch))
         return super().change_view(request, object_id, context, **kwargs)
 
     def _facts(self, request, operation):
@@ -130,8 +131,6 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
         }
 
     def _batch_context(self, request, batch):
-        if batch is None or _is_foreign(request.user, batch):
-            return {}
         model_admin = self.admin_site._registry.get(type(batch))  # noqa: SLF001 Django's own way to ask
         return {
             "batch": batch,
@@ -154,11 +153,14 @@ def sees_batch(user, batch):
     return access.manages(user, batch.build.category.organization_id)
 
 
-def _is_foreign(user, batch):
-    # a device that has moved tells nothing of whom it came from; what is shared
-    # is no secret
-    shared = batch.build.category.organization_id is None
-    return not shared and not sees_batch(user, batch)
+def names_batch(user, batch):
+    """Tells whether a user may read the name of a mass upgrade, which is its build's.
+
+    A device may have moved to another organization since.
+    """
+    if batch is None:
+        return False
+    return batch.build.category.organization_id is None or sees_batch(user, batch)
 
 
 def live_facts(operation):

@@ -64,6 +64,16 @@ class BatchUpgradeOperationListSerializer(BaseSerializer):
         exclude = ENGINE
         read_only_fields = [*BaseMeta.read_only_fields, "status"]
 
+    def to_representation(self, instance):
+        """Returns the batch; who does not manage group or location reads null."""
+        data = super().to_representation(instance)
+        for name in ("group", "location"):
+            if self.is_limited() and not access.sees_restriction(
+                self.user, instance, name
+            ):
+                data[name] = None
+        return data
+
 
 class ReportField(serializers.IntegerField):
     """Percentage of the operations with one status, truncated."""

@@ -25,9 +25,10 @@ BatchUpgradeOperation = load_model("BatchUpgradeOperation")
 class BatchMixin(ProtectedAPIMixin):
     """Mass upgrades belong to the organization of their build's category."""
 
+    # whose group and location are, without the geometry
     queryset = BatchUpgradeOperation.objects.select_related(
-        "build__category__organization"
-    )
+        "build__category__organization", "group", "location"
+    ).defer("location__geometry")
     organization_field = "build__category__organization"
 
 
