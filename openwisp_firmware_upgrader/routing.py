@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import path
+from django.urls import path, re_path
 
 from . import websockets
 
 PREFIX = "ws/firmware-upgrader"
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Closes a socket before it is accepted, whoever asks."""
+    await receive()
+    await send({"type": "websocket.close"})
+
 
 websocket_urlpatterns: list[Any] = [
     path(
@@ -23,6 +30,9 @@ websocket_urlpatterns: list[Any] = [
         f"{PREFIX}/device/<uuid:device_id>/",
         websockets.DeviceUpgradeProgressConsumer.as_asgi(),
     ),
+    # last: channels answers a path without route with a traceback, and what is below
+    # the prefix is nobody else's
+    re_path(f"^{PREFIX}/", refuse),
 ]
 
 
