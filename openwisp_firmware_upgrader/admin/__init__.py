@@ -18,6 +18,7 @@ from .device_forms import (
     DeviceUpgradeOperationForm,
     DeviceUpgradeOperationFormSet,
 )
+from .guarded_input import GuardedInputMixin, guard_autocomplete, guard_input
 from .guarded_versions import GuardedVersionsMixin, guard_versions
 from .mixins import BaseAdmin, BaseVersionAdmin, ReadonlyUpgradeOptionsMixin
 from .operation import (
@@ -42,6 +43,8 @@ Organization = load_any_model("openwisp_users", "Organization")
 for _filter in (FirmwareVersionFilter, FirmwareUpToDateFilter):
     if _filter not in DeviceAdmin.list_filter:
         DeviceAdmin.list_filter.append(_filter)
+
+guard_autocomplete(admin.site)
 
 __all__ = [
     "IN_PROGRESS_DELETE_MESSAGE",
@@ -69,6 +72,7 @@ __all__ = [
     "DeviceUpgradeOperationInline",
     "FirmwareImage",
     "FirmwareImageInline",
+    "GuardedInputMixin",
     "GuardedVersionsMixin",
     "Location",
     "Organization",
@@ -77,6 +81,7 @@ __all__ = [
     "UpgradeOperationAdmin",
     "UpgradeOperationForm",
     "UpgradeOperationInline",
+    "guard_input",
     "guard_versions",
     "admin",
 ]

@@ -8,9 +8,9 @@ from swapper import load_model as load_any_model
 
 from .. import access
 from ..swapper import load_model
-from ..widgets import MassUpgradeSelect2Widget
+from ..widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
 from .assets import CONFIRMATION_JS
-from .options_field import UpgradeOptionsField
+from .form_fields import StorableJSONField
 
 BatchUpgradeOperation = load_model("BatchUpgradeOperation")
 
@@ -52,7 +52,11 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         help_text=_("Restricts the upgrade to the devices at this location."),
         widget=MassUpgradeSelect2Widget(placeholder=_("Choose a location")),
     )
-    upgrade_options = UpgradeOptionsField(required=False, label=_("Upgrade options"))
+    upgrade_options = StorableJSONField(
+        required=False,
+        label=_("Upgrade options"),
+        widget=FirmwareSchemaWidget(),
+    )
 
     class Meta:
         model = BatchUpgradeOperation

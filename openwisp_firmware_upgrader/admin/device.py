@@ -24,6 +24,7 @@ from .device_forms import (
     DeviceUpgradeOperationFormSet,
 )
 from .device_page import DevicePage
+from .guarded_input import guard_input
 from .guarded_versions import guard_versions
 from .mixins import ReadonlyUpgradeOptionsMixin
 from .operation import UpgradeOperationInline
@@ -178,4 +179,5 @@ reversion.register(model=load_model("DeviceFirmware"), follow=["device"])
 reversion.register(model=load_model("UpgradeOperation"), exclude=ENGINE_COLUMNS)
 # what is followed is reverted through that page, which does not look first
 guard_versions(DeviceAdmin)
+guard_input(DeviceAdmin)
 DeviceAdmin.add_reversion_following(follow=["devicefirmware", "upgradeoperation_set"])

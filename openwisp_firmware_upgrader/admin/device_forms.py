@@ -10,10 +10,11 @@ from openwisp_utils.admin import AlwaysHasChangedMixin
 from ..selectors import of_device
 from ..statuses import OperationStatus
 from ..swapper import load_model
+from ..widgets import FirmwareSchemaWidget
 from .assets import FIRMWARE_JS
 from .device_credentials import adds_or_keeps_credentials, removes_last_credentials
+from .form_fields import StorableJSONField
 from .operation import UpgradeOperationForm, live_facts
-from .options_field import UpgradeOptionsField
 
 
 class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
@@ -23,7 +24,9 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         device: the device, whose images are offered.
     """
 
-    upgrade_options = UpgradeOptionsField(label=_("Upgrade options"), required=False)
+    upgrade_options = StorableJSONField(
+        label=_("Upgrade options"), required=False, widget=FirmwareSchemaWidget()
+    )
 
     class Meta:
         model = load_model("DeviceFirmware")

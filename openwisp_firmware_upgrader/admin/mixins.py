@@ -11,6 +11,7 @@ from openwisp_utils.admin import TimeReadonlyAdminMixin
 from reversion.admin import VersionAdmin
 
 from .deletion_list import NamedDeletionMixin
+from .guarded_input import GuardedInputMixin
 from .guarded_versions import GuardedVersionsMixin
 
 
@@ -29,6 +30,7 @@ class CarefulActionsMixin:
 
 class BaseAdmin(
     CarefulActionsMixin,
+    GuardedInputMixin,
     NamedDeletionMixin,
     MultitenantAdminMixin,
     TimeReadonlyAdminMixin,
@@ -41,6 +43,7 @@ class BaseAdmin(
 
 class BaseVersionAdmin(
     CarefulActionsMixin,
+    GuardedInputMixin,
     NamedDeletionMixin,
     GuardedVersionsMixin,
     MultitenantAdminMixin,

@@ -15,7 +15,7 @@ from swapper import load_model as load_any_model
 
 from .. import keeper, leases
 from ..actions.conclude_half import conclude
-from ..admin.options_field import UpgradeOptionsField as AdminField
+from ..admin.form_fields import StorableJSONField as AdminField
 from ..api.serializers.options import UpgradeOptionsField as ApiField
 from ..exceptions import RecoverableFailure
 from ..foreign_text import clean_json, is_storable, parse_json, parse_number
