@@ -60,8 +60,9 @@ class TestRouting(SimpleTestCase):
             for address in ("ws/other/", "ws/firmware-upgrader-x/"):
                 connected, _protocol = await self._connect(address, routes)
                 self.assertIs(connected, True)
+            unknown = {"type": "websocket", "path": "/ws/unknown/"}
             with self.assertRaisesMessage(ValueError, "No route found"):
-                await self._connect("ws/unknown/", routes)
+                await URLRouter(routes)(unknown, None, None)
 
     def test_both_names_are_the_same_routes(self):
         self.assertIs(get_routes(), websocket_urlpatterns)

@@ -9,6 +9,7 @@ from django.test import TestCase
 
 from ...api.urls import urlpatterns
 from ...swapper import load_model
+from ..pages import thinned
 from .base import NOWHERE, TestAPIUpgraderMixin
 
 VALUES = ("a%00", "%FF%FE", "%ED%A0%80", quote("²"), "9" * 5000, "abc", "")
@@ -57,16 +58,19 @@ class TestOddParameters(TestAPIUpgraderMixin, TestCase):
             key = str(found[0] if found else NOWHERE)
             yield base, re.sub(r"<[^>]+>", key, text), text
 
+    def _urls(self):
+        for base, path, text in self._addresses():
+            for name in NAMES.split():
+                for value in VALUES[:3] if name != "page" else VALUES:
+                    yield f"{base}{path}?{name}={value}"
+            if "<" in text:
+                yield from (base + re.sub(r"<[^>]+>", value, text) for value in VALUES)
+
     def test_s8_odd_parameters(self):
         for login in (self._login_superuser, lambda: self._login(self.administrator)):
             login()
-            for base, path, text in self._addresses():
-                for name in NAMES.split():
-                    for value in VALUES[:3] if name != "page" else VALUES:
-                        self._ask("get", f"{base}{path}?{name}={value}")
-                for value in VALUES:
-                    if "<" in text:
-                        self._ask("get", base + re.sub(r"<[^>]+>", value, text))
+            for url in thinned(self._urls()):
+                self._ask("get", url)
             self.assertEqual(self.failures, [])
 
     def test_s8_odd_options_in_a_form(self):
