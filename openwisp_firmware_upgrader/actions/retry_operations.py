@@ -143,7 +143,14 @@ def _launch(operations: Iterable[Any], *, tell: bool, **fields: Any) -> Any:
         rows = type(batch).objects.filter(pk=batch.pk)
         rows.update(launched=True, next_run_at=None, modified=Now())
         batch.launched, batch.next_run_at = True, None
-        settle_batch(batch)
+        _status, counts = settle_batch(batch)
+        if not counts["total_operations"]:
+            raise ValueError(
+                _(
+                    "There is nothing to retry any more: what was there a moment ago "
+                    "has been deleted or has moved to another organization."
+                )
+            )
         if not tell:
             # one message whatever their number: a worker sends the others
             transaction.on_commit(partial(wakeups.send, "resume_upgrades"))

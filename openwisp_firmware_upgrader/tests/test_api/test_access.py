@@ -1,5 +1,6 @@
 """A device moves, a category changes hands: what the REST API shows and does."""
 
+from django.db.models.signals import post_save
 from django.test import TestCase
 
 from ...swapper import load_model
@@ -50,6 +51,22 @@ class AccessTests:
         data = self._send("post", url, 409).data
         self.assertIn("another organization", data["error"])
         self.assertEqual(Batch.objects.count(), 1)
+
+    def test_s4_retry_of_an_operation_whose_device_moves_meanwhile(self):
+        self._end()
+        pk, batches = self.env["o1"].pk, Batch.objects.count()
+        devices = type(self.env["d1"]).objects.filter(pk=self.env["d1"].pk)
+        elsewhere = self._create_org(name="elsewhere", slug="elsewhere")
+
+        def move(**kwargs):
+            devices.update(organization=elsewhere)
+
+        self._login_superuser()
+        post_save.connect(move, sender=Batch)
+        self.addCleanup(post_save.disconnect, move, sender=Batch)
+        data = self._send("post", self._url("upgradeoperation_retry", pk), 409).data
+        self.assertIn("nothing to retry any more", data["error"])
+        self.assertEqual(Batch.objects.count(), batches)
 
     def test_s4_preview_of_a_launch(self):
         self._end()
