@@ -247,6 +247,17 @@ def operations(given):
     return {str(row["id"]): row for row in found.values(*fields)}
 
 
+def ends(given):
+    """Waits for the ends of operations."""
+    from stack.project import wait_for
+
+    def ended():
+        rows = operations(given).values()
+        return all(row["status"] != "in-progress" for row in rows)
+
+    wait_for(ended, "the ends of operations", 90, every=0.5)
+
+
 def hour_later(given):
     """Makes due what the migration lets wait for an hour."""
     from django.db.models import F
@@ -273,6 +284,7 @@ STEPS = {
         fill,
         rows,
         operations,
+        ends,
         hour_later,
         publish,
     )

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from stack import Project
-from stack.project import BOOT, TESTS, wait_for
+from stack.project import BOOT, TESTS
 
 from openwisp_firmware_upgrader.testing import FleetProcess, release_of
 
@@ -148,11 +148,7 @@ class Story:
         self.ends = self._operations()
 
     def _wait(self, *names: str) -> None:
-        def ended():
-            found = self._operations()
-            return all(found[name]["status"] != "in-progress" for name in names)
-
-        wait_for(ended, f"the end of {names}", 90, every=1)
+        self.database.step("ends", keys=[self.keys[name] for name in names])
 
     def _flashes(self, *fleets):
         found = {}

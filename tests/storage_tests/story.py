@@ -86,12 +86,15 @@ def start(given):
     return {"operation": inventory.start(device, image_of(given)).pk}
 
 
-def operation(given):
-    """Returns how an operation stands."""
+def end(given):
+    """Waits for the end of an operation and returns it."""
+    from stack.project import wait_for
+
     from openwisp_firmware_upgrader.swapper import load_model
 
-    row = load_model("UpgradeOperation").objects.get(pk=given["operation"])
-    return {"status": row.status, "log": row.log}
+    rows = load_model("UpgradeOperation").objects.filter(pk=given["operation"])
+    ended = rows.exclude(status="in-progress").values("status", "log")
+    return wait_for(ended.first, "the end of the upgrade", 240, every=0.5)
 
 
 def download(given):
@@ -127,6 +130,13 @@ def exists(given):
     return storage().exists(given["name"])
 
 
+def deletion(given):
+    """Waits until the storage does not have a file any more."""
+    from stack.project import wait_for
+
+    wait_for(lambda: not exists(given), "the deletion of the file", 60, every=0.5)
+
+
 def delete_image(given):
     """Deletes the image."""
     image_of(given).delete()
@@ -143,9 +153,10 @@ STEPS = {
         prepare,
         upload,
         start,
-        operation,
+        end,
         download,
         exists,
+        deletion,
         delete_image,
         delete_build,
     )

@@ -9,7 +9,7 @@ import sys
 import pytest
 from stack import Process, Project
 from stack.processes import descendants
-from stack.project import BOOT, TESTS, free_port, wait_for
+from stack.project import BOOT, TESTS, free_port
 
 from openwisp_firmware_upgrader.testing import FleetProcess, release_of
 
@@ -101,13 +101,7 @@ def peak_of(pid: int) -> int:
 
 def upgrade(story, device: str):
     """Upgrades a device; returns its report once the operation succeeded."""
-    started = story.step("start", device=device)
-
-    def ended():
-        found = story.step("operation", **started)
-        return found if found["status"] != "in-progress" else None
-
-    end = wait_for(ended, "the end of the upgrade", 240, every=1)
+    end = story.step("end", **story.step("start", device=device))
     assert end["status"] == "success", end["log"]
     return story.fleet.device(device)
 
@@ -173,12 +167,7 @@ def test_the_file_goes_with_its_build(story):
     story.step("delete_build")
     worker = story.project.worker(slots=1)
     try:
-        wait_for(
-            lambda: not story.step("exists", name=sent["name"]),
-            "the deletion of the file",
-            30,
-            every=1,
-        )
+        story.step("deletion", name=sent["name"])
     finally:
         worker.kill()
         story.project.stop_workers()
