@@ -11,8 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from suites.job import end_all  # noqa: E402 needs tests/
-from suites.lanes import run_in_lanes, run_one_by_one  # noqa: E402 needs tests/
+from stack.templates import shared  # noqa: E402 needs tests/
+from suites.job import end_all  # noqa: E402 the same
+from suites.lanes import run_in_lanes, run_one_by_one  # noqa: E402 the same
 from suites.part import Part  # noqa: E402 the same
 from suites.repeats import judge  # noqa: E402 the same
 from suites.summary import print_summary  # noqa: E402 the same
@@ -35,11 +36,12 @@ def run(
     Returns the exit code.
     """
     end = time.monotonic() + minutes * 60
-    try:
-        results = (run_in_lanes if together else run_one_by_one)(parts, end)
-        verdict = judge(results, end)
-    finally:
-        end_all()
+    with shared():
+        try:
+            results = (run_in_lanes if together else run_one_by_one)(parts, end)
+            verdict = judge(results, end)
+        finally:
+            end_all()
     print_summary(verdict)
     return 1 if verdict.total.failed else 0
 

@@ -24,7 +24,7 @@ def project():
     os.environ.update(made.env)
     try:
         django.setup()
-        made.manage("migrate", "-v0")
+        made.migrate()
         yield made
     finally:
         made.stop()

@@ -75,7 +75,7 @@ def main() -> int:
     import django
 
     django.setup()
-    project.manage("migrate", "-v0")
+    project.migrate()
     from chaos_tests.stage import Stage
 
     stage = Stage(project, options.without)

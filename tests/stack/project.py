@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .processes import Process
 from .servers import PostgreSQL, Redis, SqliteFile
+from .templates import migrated
 
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
@@ -105,6 +106,10 @@ class Project:
         if done.returncode:
             raise RuntimeError(f"{arguments} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def migrate(self) -> None:
+        """Makes the tables of the empty database, to which nobody is connected."""
+        migrated(self.database, lambda: self.manage("migrate", "-v0"))
 
     def worker(
         self,

@@ -13,6 +13,7 @@ from pathlib import Path
 import redis
 
 from .processes import Process, find_program
+from .templates import copy
 
 
 class Redis:
@@ -58,6 +59,7 @@ class PostgreSQL:
     """
 
     user = "postgres"
+    kind = "postgres"
 
     def __init__(self, folder: Path, name: str = "openwisp2") -> None:
         self.folder = folder / "pg"
@@ -133,6 +135,19 @@ class PostgreSQL:
         """Drops a database, whoever is connected to it."""
         self._run("dropdb", "--if-exists", "--force", name)
 
+    def save(self, template: Path) -> None:
+        """Copies all databases of the server to a folder."""
+        self.halt()
+        copy(Path(self.data), template)
+        self.start()
+
+    def load(self, template: Path) -> None:
+        """Replaces all databases of the server by those of a folder."""
+        self.halt()
+        shutil.rmtree(self.data)
+        copy(template, Path(self.data))
+        self.start()
+
     def halt(self, number: int = signal.SIGINT) -> None:
         """Ends the server and keeps its files.
 
@@ -151,9 +166,19 @@ class PostgreSQL:
 class SqliteFile:
     """A SpatiaLite database in a file."""
 
+    kind = "spatialite"
+
     def __init__(self, folder: Path, name: str = "openwisp2") -> None:
-        path = folder / f"{name}.db"
-        self.env = {"FIRMWARE_DB": "spatialite", "FIRMWARE_SQLITE_NAME": str(path)}
+        self.path = folder / f"{name}.db"
+        self.env = {"FIRMWARE_DB": self.kind, "FIRMWARE_SQLITE_NAME": str(self.path)}
+
+    def save(self, template: Path) -> None:
+        """Copies the file, to which nobody is connected."""
+        copy(self.path, template)
+
+    def load(self, template: Path) -> None:
+        """Replaces the file, to which nobody is connected."""
+        copy(template, self.path)
 
     def stop(self) -> None:
         """Does nothing, the file goes with its folder."""

@@ -72,7 +72,7 @@ def story(request, tmp_path_factory):
     """The project with its devices."""
     made = Story(request.param, tmp_path_factory.mktemp("s3"))
     try:
-        made.project.manage("migrate", "-v0")
+        made.project.migrate()
         with FleetProcess(
             devices=2,
             boot_time=BOOT,

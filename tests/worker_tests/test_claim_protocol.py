@@ -65,7 +65,7 @@ def test_without_the_run_number_there_are_violations(project):
 def test_nobody_is_flashed_twice_on_spatialite():
     project = Project("spatialite")
     try:
-        project.manage("migrate", "-v0")
+        project.migrate()
         check(experiment(project, 1))
     finally:
         project.stop()
