@@ -4,11 +4,13 @@ A revision of django-reversion holds old states (versions) of rows of any model.
 reverts one writes all of them, and deletes what their objects have got since.
 """
 
+from collections import defaultdict
 from functools import cached_property
 from itertools import chain
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Q
+from django.db.models import Max, Q
+from reversion.models import Version
 
 from ..actions.delete_operations import (
     StillInProgress,
@@ -71,10 +73,13 @@ class RevisionReview:
     def touches_managed_rows_only(self):
         """Tells whether all that a revert writes, empties or deletes is managed."""
         # rows of others are neither read nor locked
-        old_states = all(self._is_own_state(version) for version in self.versions)
-        return old_states and all(
-            self._owners.are_managed(type(row), values_of(row))
-            for row in chain(self._present.values(), *self._lost)
+        return (
+            all(self._is_own_state(version) for version in self.versions)
+            and all(self.is_managed(version) for version in self._last_versions())
+            and all(
+                self._owners.are_managed(type(row), values_of(row))
+                for row in chain(self._present.values(), *self._lost)
+            )
         )
 
     def is_permitted(self):
@@ -97,6 +102,19 @@ class RevisionReview:
     @cached_property
     def _lost(self):
         return lost_rows(self._present.values())
+
+    def _last_versions(self):
+        """Yields the last versions of rows that are deleted: whose they were then."""
+        keys = defaultdict(list)
+        for version in self.versions:
+            if (model_of(version), version.object_id) not in self._present:
+                keys[version.content_type_id, version.db].append(version.object_id)
+        for (kind, database), pks in keys.items():
+            rows = Version.objects.filter(
+                content_type=kind, db=database, object_id__in=pks
+            )
+            last = rows.values("object_id").annotate(last=Max("pk")).values("last")
+            yield from Version.objects.filter(pk__in=last)
 
     def _is_own_state(self, version):
         if not self.is_managed(version):

@@ -171,6 +171,15 @@ class TestCategoryVersions(VersionPagesMixin, TestCase):
         self._refused(self._history(ours), self._recover(ours))
         self.assertEqual(Category.objects.get().name, "theirs-again")
 
+    def test_s1_category_that_was_handed_over_and_deleted(self):
+        category = self._create_category(name="old")
+        (ours,) = stored(category)
+        self._changed(category, organization=self.foreign, name="theirs")
+        stored(category)
+        category.delete()
+        self._refused(self._recover(ours))
+        self.assertFalse(Category.objects.exists())
+
     def test_s1_revision_with_a_row_that_was_handed_over(self):
         first, second = (self._create_category(name=name) for name in "ab")
         version, _second = stored(first, second)

@@ -104,6 +104,21 @@ class TestDeviceVersions(VersionPagesMixin, TestCase):
         device.refresh_from_db()
         self.assertEqual(device.name, "theirs-again")
 
+    def test_s1_device_that_moved_and_was_deleted(self):
+        # its key is still known to the router, which would report here again
+        device = self._create_device(
+            name="ours",
+            organization=self._get_org(),
+            mac_address="00:00:00:00:00:99",
+        )
+        (ours,) = stored(device)
+        self.assertEqual(self.client.get(self._history(ours)).status_code, 200)
+        self._changed(device, organization=self.foreign, name="theirs")
+        stored(device)
+        device.delete(check_deactivated=False)
+        self._refused(self._recover(ours))
+        self.assertFalse(Device.objects.filter(pk=ours.object_id).exists())
+
     def test_s1_revision_with_a_device_of_somebody_else(self):
         other = self._foreign_device()
         version, *_others = stored(self.device, other)
