@@ -77,7 +77,7 @@ class Target:
 
     def paths(self):
         """Yields (path, methods) of every route, about objects of the own."""
-        from .matrix import Asker, methods_of, routes
+        from .matrix.rest import Asker, methods_of, routes
 
         asker = Asker(self.world)
         for name, pattern in routes().items():

@@ -1,4 +1,4 @@
-"""Who gets which answer from which route: the rows of ``matrix.txt``.
+"""Who gets which answer from which route of the REST API: the rows of ``rest.txt``.
 
 Import it only after ``django.setup()``.
 """
@@ -6,18 +6,25 @@ Import it only after ``django.setup()``.
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from . import people
-from .world import OTHER_TYPE, ROLES, UNKNOWN, upload
+from .. import people
+from ..world import OTHER_TYPE, UNKNOWN, upload
+from . import situations
+from .situations import ROLES
+from .tables import Table
 
-FILE = Path(__file__).parent / "matrix.txt"
+TABLE = Table("rest", ROLES)
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 TARGETS = ("own", "foreign", "shared", "unknown", "malformed")
+# HEAD is a GET, and OPTIONS looks at no object
+SITUATIONS = {
+    method: tuple(name for name in situations.TARGETS if name not in TARGETS)
+    for method in METHODS
+    if method not in ("HEAD", "OPTIONS")
+}
 LISTS = {
     # the parameter by which a list is asked for what belongs to a target
     "api_category_list": "organization",
@@ -63,7 +70,8 @@ def cells():
     for name, pattern in sorted(routes().items()):
         allowed = methods_of(pattern)
         for method in METHODS:
-            for target in TARGETS if method in allowed else TARGETS[:1]:
+            targets = (*TARGETS, *SITUATIONS.get(method, ()))
+            for target in targets if method in allowed else TARGETS[:1]:
                 yield name, method, target
 
 
@@ -76,9 +84,10 @@ class Asker:
 
     def __init__(self, world):
         self.world = world
+        # the text of the last request
+        self.sent = ""
         self.clients = {}
-        for role in ROLES:
-            user = world.users[role]
+        for role, user in world.users.items():
             plain = Client(raise_request_exception=False)
             session = Client(raise_request_exception=False)
             if user is not None:
@@ -86,6 +95,12 @@ class Asker:
                 plain.defaults["HTTP_AUTHORIZATION"] = f"Bearer {token}"
                 session.force_login(user)
             self.clients[role] = plain, session
+
+    def begin(self):
+        """Asks once as each role, as it may while it is what it was."""
+        for role in self.clients:
+            self.ask(role, "api_build_list", "GET", "own")
+            self.ask(role, "serve_private_file", "GET", "own")
 
     def ask(self, role, name, method, target):
         """Returns the response to one request."""
@@ -95,7 +110,12 @@ class Asker:
         url = self._url(name, target)
         if method in ("GET", "HEAD") and name in LISTS:
             url = f"{url}?{LISTS[name]}={self._filter(name, target)}"
+        self.sent = f"{url} {options}"
         return client.generic(method, url, **options)
+
+    def told(self, _key, response):
+        """Returns what the table says of a response."""
+        return str(response.status_code)
 
     def _of(self, target):
         return self.world.targets.get(target, self.world.targets["own"])
@@ -184,25 +204,3 @@ class Asker:
         if name == "api_devicefirmware_detail":
             return {"image": str(chosen.image.pk)}
         return {"upgrade_all": True} if name == "api_build_batch_upgrade" else {}
-
-
-def text_of(table):
-    """Returns the table as it is written to the file."""
-    width = max(len(name) for name, _method, _target in table)
-    head = f"{'route':{width}} method  target    "
-    short = [role[:7] for role in ROLES]
-    lines = [head + " ".join(f"{role:7}" for role in short).rstrip()]
-    for (name, method, target), statuses in table.items():
-        row = " ".join(f"{status:<7}" for status in statuses).rstrip()
-        lines.append(f"{name:{width}} {method:7} {target:10}{row}")
-    return "\n".join(lines) + "\n"
-
-
-def read():
-    """Returns the table of the file: statuses by (route, method, target)."""
-    table = {}
-    for line in FILE.read_text().splitlines()[1:]:
-        if line.strip() and not line.startswith("#"):
-            name, method, target, *statuses = re.split(r"\s+", line.strip())
-            table[name, method, target] = [int(status) for status in statuses]
-    return table
