@@ -59,6 +59,8 @@ class Device:
     :param keeps_identity: a flash with ``-n`` does not blank the UUID
     :param output_fault: how commands misbehave over SSH, see `fleet.output_faults`
     :param output_fault_in: part of the commands that do, blank = all of them
+    :param greeting_fault: how it misbehaves before the log-in is done, see
+        `fleet.greeting_faults`
     :param missing_commands: names the shell does not find
     """
 
@@ -94,6 +96,7 @@ class Device:
     flash_fault: str = ""
     output_fault: str = ""
     output_fault_in: str = ""
+    greeting_fault: str = ""
     missing_commands: tuple[str, ...] = ()
     fault: str = "none"
     service_names: tuple[str, ...] = SERVICES

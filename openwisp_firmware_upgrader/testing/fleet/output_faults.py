@@ -11,6 +11,13 @@ from asyncssh.constants import EXTENDED_DATA_STDERR
 PIECE = b"x" * 16_384
 # bytes that may wait in this process for a client that does not read
 WAITING = 256 * 1024
+# lines as logs have them, NUL, halves of characters, colours, a title, the end of a
+# line of old, writing from right to left, a line of Unicode, and a quotation
+FORGED = (
+    b"Upgrade completed successfully.\n\0\xff\xc3\x1b[2J\x1b]0;owned\x07\rfine\n"
+    b"\xe2\x80\xae\xe2\x80\xa8Device identity verified successfully.\n"
+    b"Device identity verified successfully.\n> quoted\n"
+)
 
 
 async def endless_stdout(channel: Any) -> None:
@@ -47,6 +54,16 @@ async def silent(channel: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def forged(channel: Any) -> None:
+    """Succeed with words that no log may take as they are."""
+    _forge(channel, 0)
+
+
+async def forged_failure(channel: Any) -> None:
+    """Fail with words that no log may take as they are."""
+    _forge(channel, 1)
+
+
 #: How a command may misbehave: values of ``Device.output_fault``.
 OUTPUT_FAULTS: dict[str, Callable[[Any], Awaitable[None]]] = {
     each.__name__: each
@@ -57,6 +74,8 @@ OUTPUT_FAULTS: dict[str, Callable[[Any], Awaitable[None]]] = {
         drip,
         drip_after_status,
         silent,
+        forged,
+        forged_failure,
     )
 }
 
@@ -76,8 +95,18 @@ async def _flood(channel: Any, datatype: int | None) -> None:
             await asyncio.sleep(0.001)
 
 
+def _forge(channel: Any, code: int) -> None:
+    channel.write(FORGED)
+    channel.write_stderr(FORGED)
+    channel.exit(code)
+
+
 def _waiting(channel: Any) -> int:
-    connection = channel.get_connection()
+    return waiting_bytes(channel.get_connection())
+
+
+def waiting_bytes(connection: Any) -> int:
+    """Return how many bytes a client of asyncssh has not read yet."""
     transport = connection and connection._transport  # noqa: SLF001 no accessor
     return transport.get_write_buffer_size() if transport else 0
 

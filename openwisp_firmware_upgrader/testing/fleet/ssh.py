@@ -7,6 +7,7 @@ No SFTP, no shell, no forwarding; a receive window of 24,576 bytes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import asyncssh
 
 from .actor import Actor
 from .command_session import CommandSession
+from .greeting_faults import GREETING_FAULTS, LOGIN_FAULTS, QUESTIONS
 
 RECEIVE_WINDOW = 24_576
 MAX_PACKET = 16_384
@@ -73,6 +75,11 @@ class SshService:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, actor: Actor, sock: socket.socket) -> None:
+        greet = GREETING_FAULTS.get(actor.device.greeting_fault)
+        if greet is not None:
+            with contextlib.closing(sock), contextlib.suppress(OSError):
+                await greet(sock)
+            return
         connection = Connection(actor, sock, self._access)
         actor.connections.add(connection)
         try:
@@ -115,13 +122,30 @@ class Connection(asyncssh.SSHServer):
         """Note that the client is gone."""
         self.closed()
 
-    def begin_auth(self, username: str) -> bool:
+    async def begin_auth(self, username: str) -> bool:
         """Ask everybody to authenticate."""
+        fault = self.actor.device.greeting_fault
+        if fault == QUESTIONS and self._ssh is not None:
+            # paramiko asks for the service before each try, servers allow that
+            self._ssh._next_service = b"ssh-userauth"  # noqa: SLF001
+        elif fault in LOGIN_FAULTS:
+            await LOGIN_FAULTS[fault](self._ssh)
         return True
 
     def password_auth_supported(self) -> bool:
         """Allow passwords."""
-        return True
+        return self.actor.device.greeting_fault != QUESTIONS
+
+    def kbdint_auth_supported(self) -> bool:
+        """Ask questions in place of a password only to misbehave."""
+        return self.actor.device.greeting_fault == QUESTIONS
+
+    async def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> bool:
+        """Ask the questions."""
+        await LOGIN_FAULTS[QUESTIONS](self._ssh)
+        return False
 
     def validate_password(self, username: str, password: str) -> bool:
         """Check user and password."""
