@@ -10,8 +10,10 @@ from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionE
 from swapper import load_model as load_any_model
 
 from .. import keeper
+from ..upgraders.openwrt.packets import guard
 
 SSH = f"{Ssh.__module__}.{Ssh.__qualname__}"
+CONTROLLERS = AbstractDeviceConnection.get_working_connection.__func__
 
 
 def open_connection(operation: Any, device: Any, found: list[Any] | None = None) -> Any:
@@ -25,12 +27,13 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     Raises NoWorkingDeviceConnectionError as the controller does.
     """
     model = load_any_model("connection", "DeviceConnection")
-    if not keeper.watches(operation) or _is_replaced(model):
+    if _is_replaced(model):
         return model.get_working_connection(device)
     # as the controller does it, but with one query instead of seven
     rows = connections_of(device) if found is None else found
     tried = None
     for tried in (row for row in rows if row.credentials.connector == SSH):
+        guard(tried.connector_instance)
         with keeper.connecting(operation, tried):
             if tried.connect():
                 return tried
@@ -38,8 +41,8 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
 
 
 def _is_replaced(model: Any) -> bool:
-    ours = AbstractDeviceConnection.get_working_connection
-    return model.get_working_connection.__func__ is not ours.__func__
+    found = getattr(model.get_working_connection, "__func__", None)
+    return found is not CONTROLLERS
 
 
 def connections_of(device: Any, **which: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from ...images.release import release_of
 from ...statuses import UpgradeProgress
 from . import ssh
 from .facts import UUID, FactsMixin, parse_uuid
+from .packets import guard
 from .proof import Release
 
 
@@ -142,6 +143,7 @@ class IdentityMixin(FactsMixin):
         """Opens the connection unless it is open; returns whether it is."""
         if ssh.is_open(self.connection):
             return True
+        guard(self.connection.connector_instance)
         with keeper.connecting(self.upgrade_operation, self.connection):
             return self.connection.connect()
 

@@ -13,6 +13,7 @@ import paramiko
 
 from ..device_words import install
 from .output import BoundedOutput
+from .packets import bound_packets
 
 logger = logging.getLogger(__name__)
 install()
@@ -33,8 +34,6 @@ ANSWER_WITHIN = 7
 # scp itself waits 10 seconds for the last answer of the device
 RELEASE_AFTER = 12
 RELEASE_EVERY = 0.5
-# as much as OpenSSH takes; paramiko takes 4 GB if a device says so
-MAX_PACKET = 256 * 1024
 
 
 def transport_of(connector: Any) -> Any:
@@ -79,7 +78,7 @@ def bound(connector: Any) -> None:
         return
     transport.set_keepalive(KEEPALIVE)
     transport.channel_timeout = CHANNEL_TIMEOUT
-    _bound_packets(transport.packetizer)
+    bound_packets(transport)
     sock = getattr(transport, "sock", None)
     if not isinstance(sock, socket.socket):
         return
@@ -90,21 +89,6 @@ def bound(connector: Any) -> None:
     _set_option(sock, "TCP_KEEPIDLE", IDLE)
     _set_option(sock, "TCP_KEEPINTVL", ASK_EVERY)
     _set_option(sock, "TCP_KEEPCNT", ASK_TIMES)
-
-
-def _bound_packets(packetizer: Any) -> None:
-    read_all = packetizer.read_all
-    if getattr(read_all, "is_bounded", False):
-        return
-
-    def read_bounded(length: int, check_rekey: bool = False) -> Any:
-        if length > MAX_PACKET:
-            text = f"the device announced a packet of {length} bytes"
-            raise paramiko.SSHException(text)
-        return read_all(length, check_rekey)
-
-    read_bounded.is_bounded = True  # type: ignore[attr-defined]
-    packetizer.read_all = read_bounded
 
 
 def _set_option(sock: socket.socket, name: str, value: int) -> None:

@@ -24,6 +24,7 @@ from .flash import FlashMixin
 from .identity import IdentityMixin
 from .memory import MemoryMixin
 from .options import OptionsMixin
+from .packets import guard
 from .reconnect import ReconnectMixin
 from .transfer import TransferMixin
 
@@ -162,6 +163,7 @@ class OpenWrt(
             # the keeper or the link closed it: one new connection, no more
             if not answers(self.connection):
                 raise OSError("the SSH port does not answer")
+            guard(connector)
             with keeper.connecting(self.upgrade_operation, self.connection):
                 connector.connect()
         evidence = self.upgrade_operation.evidence
