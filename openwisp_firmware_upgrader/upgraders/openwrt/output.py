@@ -44,6 +44,9 @@ class BoundedOutput:
         if self._left < 0 and not self.is_too_long:
             self.is_too_long = True
             self._end()
+            # nobody reads it any more, but tracebacks keep us for a while
+            self._stdout.drop()
+            self._stderr.drop()
         return self._left >= 0
 
     def read(self) -> tuple[bytes, bytes]:
@@ -66,6 +69,11 @@ class _Stream(BufferedPipe):
         """Stores what arrived, called by the thread of the connection."""
         if self._output.takes(len(data)):
             super().feed(data)
+
+    def drop(self) -> None:
+        """Forgets what arrived."""
+        with self._lock:
+            del self._buffer[:]
 
     def close(self) -> None:
         """Ends the stream; paramiko ends both at once."""
