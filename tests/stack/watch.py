@@ -31,6 +31,16 @@ class Sample:
         if not self.moves or self.moves[-1][1:] != (phase, held):
             self.moves.append((now, phase, held))
 
+    def longest_hold(self, now: float) -> float:
+        """Returns for how long it was held at most, until ``now`` if it still is."""
+        longest, since = 0.0, None
+        for seconds, _, held in [*self.moves, (now, "", False)]:
+            if held and since is None:
+                since = seconds
+            elif not held and since is not None:
+                longest, since = max(longest, seconds - since), None
+        return longest
+
     def seconds_in(self, phase: str) -> float:
         """Returns the longest time the operation was in a phase."""
         longest = 0.0
@@ -45,14 +55,16 @@ def watch(
     seconds: float,
     every: float = 0.1,
     on_look: Callable[[list], None] | None = None,
+    until: Callable[[list], bool] | None = None,
 ) -> dict:
-    """Watches operations until all have ended.
+    """Watches operations until all have ended, or something else is true of them.
 
     Arguments:
         pks: their primary keys.
         seconds: how long it may take.
         every: seconds between two looks.
         on_look: called with the rows of each look.
+        until: called with the rows of each look, None is true once all have ended.
 
     Returns a sample for each. AssertionError names those that have not ended.
     """
@@ -68,7 +80,7 @@ def watch(
         if on_look is not None:
             on_look(found)
         open_rows = [row for row in found if row.status == "in-progress"]
-        if not open_rows:
+        if not open_rows if until is None else until(found):
             return samples
         if now > end:
             left = [f"{row.device.name}: {row.phase}" for row in open_rows]
