@@ -100,7 +100,7 @@ def crowd(project):
     """Healthy devices alone, then as many beside all hostile ones."""
     from stack import inventory
 
-    firmware = inventory.Firmware(inventory.organization("Hostile"), name="hostile")
+    firmware = inventory.Firmware(inventory.organization("Crowd"), name="crowd")
     owner = firmware.category.organization
     number = 2 * HEALTHY + len(HOSTILE)
     with FleetProcess(devices=number, boot_time=1, release=BEFORE) as fleet:
