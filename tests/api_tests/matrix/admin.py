@@ -223,7 +223,7 @@ class Asker:
             "build_change": {"changelog": "new", "firmwareimage_set__0__file": None},
         }.get(name, {})
 
-    def told(self, key, response):
+    def answer(self, key, response):
         """Returns what the table says of a response."""
         status = str(response.status_code)
         if status not in ("200", "302"):
@@ -269,6 +269,6 @@ def _has_errors(response):
 def _levels(response):
     """Returns the levels of messages, shown or to be shown."""
     storage = response.wsgi_request._messages  # noqa: SLF001 where Django keeps them
-    told = [*storage._queued_messages]  # noqa: SLF001 not shown yet
-    told += getattr(storage, "_loaded_data", None) or []
-    return {message.level for message in told}
+    found = [*storage._queued_messages]  # noqa: SLF001 not shown yet
+    found += getattr(storage, "_loaded_data", None) or []
+    return {message.level for message in found}

@@ -28,7 +28,7 @@ class Cells:
 
     Arguments:
         asker: has ``ask(role, *key)``, which returns a response, ``sent``, the text
-            of the request, and ``told(key, response)``: what a table says of it.
+            of the request, and ``answer(key, response)``: what a table says of it.
         secrets: texts by role that no answer to it may hold.
     """
 
@@ -37,12 +37,22 @@ class Cells:
         self.before = contents()
         self.changes, self.leaks = [], []
 
-    def row(self, roles, key):
-        """Returns what the roles are told."""
-        return [self.ask(role, key) for role in roles]
+    def check(self, table, keys):
+        """Asserts that all answers are those of a table, and none an error.
+
+        Nor may a refusal have changed anything, or anybody been given a secret.
+        """
+        rows = {key: [self.ask(role, key) for role in table.roles] for key in keys}
+        table.check(rows)
+        found = "\n".join(self.changes)
+        assert not found, f"refused or asked only, and yet changed:\n{found}"
+        found = "\n".join(self.leaks)
+        assert not found, f"said to whom it does not belong:\n{found}"
+        answers = {answer for row in rows.values() for answer in row}
+        assert not [answer for answer in answers if answer.startswith("5")]
 
     def ask(self, role, key):
-        """Returns what one role is told."""
+        """Returns the answer to one role."""
         point = transaction.savepoint()
         wrote = []
 
@@ -53,14 +63,14 @@ class Cells:
         with connection.execute_wrapper(note):
             response = self.asker.ask(role, *key)
             content = b"".join(response) if response.streaming else response.content
-        told = self.asker.told(key, response)
-        if any(wrote) and (told not in DONE or key[1] in SAFE):
+        answer = self.asker.answer(key, response)
+        if any(wrote) and (answer not in DONE or key[1] in SAFE):
             after = contents()
             changed = [name for name in after if after[name] != self.before[name]]
-            self.changes += [f"{role} {key} {told}: {changed}"] if changed else []
+            self.changes += [f"{role} {key} {answer}: {changed}"] if changed else []
         transaction.savepoint_rollback(point)
         self._look_for_secrets(role, key, content)
-        return told
+        return answer
 
     def _look_for_secrets(self, role, key, content):
         found = [
@@ -70,10 +80,3 @@ class Cells:
             if secret.encode() in content and secret not in self.asker.sent
         ]
         self.leaks += [f"{role} {key}: {found}"] if found else []
-
-    def check(self):
-        """Asserts that refusals changed nothing, and that nothing was given away."""
-        found = "\n".join(self.changes)
-        assert not found, f"refused or asked only, and yet changed:\n{found}"
-        found = "\n".join(self.leaks)
-        assert not found, f"told to whom it does not belong:\n{found}"

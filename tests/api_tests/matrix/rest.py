@@ -113,7 +113,7 @@ class Asker:
         self.sent = f"{url} {options}"
         return client.generic(method, url, **options)
 
-    def told(self, _key, response):
+    def answer(self, _key, response):
         """Returns what the table says of a response."""
         return str(response.status_code)
 

@@ -120,13 +120,13 @@ class Situations(world.World):
 
     def secrets(self):
         """Returns what must not be told, by role: names and ids."""
-        everything = {name: told_of(each) for name, each in self.targets.items()}
+        everything = {name: ids_of(each) for name, each in self.targets.items()}
         foreign = everything["foreign"]
-        foreign += told_of(self.targets["moved"], DEVICES)
-        foreign += told_of(self.targets["handed"], FIRMWARE)
+        foreign += ids_of(self.targets["moved"], DEVICES)
+        foreign += ids_of(self.targets["handed"], FIRMWARE)
         disabled = everything["disabled"]
-        own = everything["own"] + told_of(self.targets["moved"], FIRMWARE)
-        own += told_of(self.targets["handed"], DEVICES)
+        own = everything["own"] + ids_of(self.targets["moved"], FIRMWARE)
+        own += ids_of(self.targets["handed"], DEVICES)
         found = dict.fromkeys(ROLES, [*own, *foreign, *disabled])
         for role in ("operator", "administrator"):
             found[role] = [*foreign, *disabled]
@@ -135,7 +135,7 @@ class Situations(world.World):
         return found
 
 
-def told_of(target, names=(*DEVICES, *FIRMWARE, *HISTORY)):
+def ids_of(target, names=(*DEVICES, *FIRMWARE, *HISTORY)):
     """Returns the ids, and the addresses of devices, of parts of a target."""
     rows = [getattr(target, name) for name in names]
     rows += [row.device for row in rows if hasattr(row, "device")]

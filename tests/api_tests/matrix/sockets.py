@@ -112,9 +112,9 @@ class Listener:
         """Asks for the state; returns how many operations it tells, or ``gone``."""
         await self.socket.send_json_to(STATE)
         # nothing is told about what does not exist
-        return await self._told() if self.target else 0
+        return await self._next() if self.target else 0
 
-    async def _told(self):
+    async def _next(self):
         output = await self.socket.receive_output()
         if output["type"] == "websocket.close":
             return "gone"
@@ -128,10 +128,10 @@ class Listener:
             message = {"type": self.event, "data": data}
             await get_channel_layer().group_send(self.group, message)
         found = 0
-        while self.target and (told := await self._told()) != "end":
-            if told == "gone":
-                return told
-            found += told
+        while self.target and (heard := await self._next()) != "end":
+            if heard == "gone":
+                return heard
+            found += heard
         return found
 
     async def _event(self):
