@@ -21,8 +21,9 @@ from django.urls import URLPattern
 from ..foreign_text import is_storable
 from .form_fields import CarefulChoiceField
 
-# patterns run for as long as somebody likes, and each database has its own
-REFUSED_LOOKUPS = ("regex", "iregex")
+# patterns run for as long as somebody likes, and each database has its own; a range
+# has two ends, an address has one text
+REFUSED_LOOKUPS = ("regex", "iregex", "range")
 # of Django, and of openwisp-utils, which knows fields that point to a model, too
 AUTOCOMPLETE, FILTER_CHOICES = "autocomplete", "ow-auto-filter"
 
@@ -56,7 +57,7 @@ class GuardedInputMixin:
             raise IncorrectLookupParameters from error
 
     def lookup_allowed(self, lookup, *args, **kwargs):
-        """Tells whether a list may be filtered so, by patterns never."""
+        """Tells whether a list may be filtered so, by patterns and ranges never."""
         if lookup.rpartition("__")[2] in REFUSED_LOOKUPS:
             return False
         return super().lookup_allowed(lookup, *args, **kwargs)

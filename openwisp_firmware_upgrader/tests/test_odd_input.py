@@ -66,6 +66,8 @@ LOOKUPS = {
     **dict.fromkeys(("created__year", "created__hour__gte"), ("abc", LONG, "9" * 30)),
     **dict.fromkeys(("progress", "progress__in"), ("abc", LONG, "9" * 30, "nan")),
     **dict.fromkeys(("log__regex", "name__iregex", "version__regex"), ("(", NUL)),
+    **dict.fromkeys(("version__range", "created__range"), ("abc", "ab", "")),
+    **dict.fromkeys(("upgrade_options__range", "progress__range"), ("abc", LONG)),
     **dict.fromkeys(("o", "all", "e", "created__isnull"), (NUL, SQUARE, LONG)),
     **dict.fromkeys(("upgrade_options", "upgrade_options__x"), (NUL, "[", "nan")),
 }
@@ -252,6 +254,7 @@ class TestOddInput(BaseTestAdmin, TestCase):
             (f"{listed}?q={NUL}", 400),
             (f"{listed}?version={NUL}", 400),
             (f"{listed}?version__regex=(", 400),
+            (f"{listed}?version__range=abc", 400),
             (f"{listed}{NUL}/history/", 404),
             (f"{listed}{NUL}/change/", 404),
             (f"{listed}add/?category=x", 200),
