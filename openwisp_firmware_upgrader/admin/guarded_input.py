@@ -7,6 +7,8 @@ that are no keys, dates or numbers raise in the middle of a page.
 from functools import wraps
 
 from django.apps import apps
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import (
     BadRequest,
@@ -15,8 +17,9 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import DataError
-from django.http import Http404
+from django.http import Http404, HttpResponseRedirect
 from django.urls import URLPattern
+from django.utils.translation import gettext_lazy as _
 
 from ..foreign_text import is_storable
 from .form_fields import CarefulChoiceField
@@ -55,6 +58,16 @@ class GuardedInputMixin:
             return super().get_changelist_instance(request)
         except (DataError, OverflowError, ValidationError, ValueError) as error:
             raise IncorrectLookupParameters from error
+
+    def response_action(self, request, queryset):
+        """Runs an action; a selection that makes no sense is a message."""
+        try:
+            queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
+        except (OverflowError, ValidationError, ValueError):
+            text = _("The selection is not valid, choose the items from the list.")
+            self.message_user(request, text, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset)
 
     def lookup_allowed(self, lookup, *args, **kwargs):
         """Tells whether a list may be filtered so, by patterns and ranges never."""

@@ -1,8 +1,7 @@
 """What the admin classes of this app have in common."""
 
-from django.contrib import admin, messages
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.http import HttpResponseRedirect
+from django.contrib import admin
+from django.core.exceptions import ObjectDoesNotExist
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -15,21 +14,7 @@ from .guarded_input import GuardedInputMixin
 from .guarded_versions import GuardedVersionsMixin
 
 
-class CarefulActionsMixin:
-    """An admin whose actions survive selections that are no primary keys."""
-
-    def response_action(self, request, queryset):
-        """Runs an action; a selection that makes no sense is a message."""
-        try:
-            return super().response_action(request, queryset)
-        except (ValidationError, ValueError):
-            text = _("The selection is not valid, choose the items from the list.")
-            self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
-
 class BaseAdmin(
-    CarefulActionsMixin,
     GuardedInputMixin,
     NamedDeletionMixin,
     MultitenantAdminMixin,
@@ -42,7 +27,6 @@ class BaseAdmin(
 
 
 class BaseVersionAdmin(
-    CarefulActionsMixin,
     GuardedInputMixin,
     NamedDeletionMixin,
     GuardedVersionsMixin,

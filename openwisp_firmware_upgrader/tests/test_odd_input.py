@@ -196,6 +196,14 @@ class TestOddInput(BaseTestAdmin, TestCase):
     def test_s8_odd_parameters_in_what_is_posted(self):
         self._walk(self._odd_posts)
 
+    def test_s8_odd_selections(self):
+        devices = reverse(f"admin:{self.config_app_label}_device_changelist")
+        lists = [*(base for _admin, _pk, base in self._admins()), devices]
+        for _user in self._users():
+            for url, value in product(lists, TYPED):
+                selected = {"action": "delete_selected", "_selected_action": value}
+                self._ask(url, {**selected, "index": "0"})
+
     def _odd_lookups(self):
         for _admin, _pk, base in self._admins():
             for parameter in pairs(LOOKUPS):
