@@ -16,7 +16,7 @@ from django.core.exceptions import (
     PermissionDenied,
     ValidationError,
 )
-from django.db import DataError
+from django.db import DataError, transaction
 from django.http import Http404, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
@@ -56,7 +56,12 @@ class GuardedInputMixin:
         """
         try:
             return super().get_changelist_instance(request)
-        except (DataError, OverflowError, ValidationError, ValueError) as error:
+        except DataError as error:
+            # a database that refused a value answers nothing more in a transaction
+            if transaction.get_connection().in_atomic_block:
+                transaction.set_rollback(True)
+            raise IncorrectLookupParameters from error
+        except (OverflowError, ValidationError, ValueError) as error:
             raise IncorrectLookupParameters from error
 
     def response_action(self, request, queryset):

@@ -68,6 +68,7 @@ LOOKUPS = {
     **dict.fromkeys(("log__regex", "name__iregex", "version__regex"), ("(", NUL)),
     **dict.fromkeys(("version__range", "created__range"), ("abc", "ab", "")),
     **dict.fromkeys(("upgrade_options__range", "progress__range"), ("abc", LONG)),
+    **dict.fromkeys(("created__contained_by", "modified__contained_by"), ("abc", NIL)),
     **dict.fromkeys(("o", "all", "e", "created__isnull"), (NUL, SQUARE, LONG)),
     **dict.fromkeys(("upgrade_options", "upgrade_options__x"), (NUL, "[", "nan")),
 }
