@@ -62,7 +62,7 @@ def work(share, folder):
     sys.exit(1 if wrong else 0)
 
 
-# some six minutes of two cores that do nothing else
+# some eight minutes of two cores that do nothing else
 @pytest.mark.timeout(2400)
 def test_no_request_of_any_role_is_an_error(project, tmp_path):
     from django.db import connections
