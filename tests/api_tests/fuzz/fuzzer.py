@@ -6,7 +6,6 @@ import logging
 import random
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from django.core.cache import cache
 from django.db import transaction
@@ -19,6 +18,7 @@ from ..hostile import HEADERS
 from ..world import World
 from .addresses import ODD_METHODS, Addresses
 from .bodies import Bodies
+from .kept import Request, written
 from .values import happens
 
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
@@ -26,27 +26,6 @@ COOKIES = "django.contrib.sessions.backends.signed_cookies"
 PAGES = ({"Accept": "text/html"},) * 4
 # how many requests a minute are allowed is not what is tested
 CLEAR_EVERY = 500
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, all that is random about it."""
-
-    method: str
-    url: str
-    body: bytes
-    kind: str
-    headers: dict[str, str]
-
-    def __str__(self):
-        return (
-            f"{self.method} {self.url[:600]} {self.kind[:100]} {self.body[:3000]} "
-            f"{str(self.headers)[:200]}"
-        )
-
-    def has(self, key):
-        """Tells whether the request itself names a key."""
-        return key in self.url or key.encode() in self.body
 
 
 class Fuzzer:
@@ -102,7 +81,11 @@ class Fuzzer:
 
     def send(self, role, number):
         """Sends a request; returns what is wrong with its answer, "" if nothing."""
-        request = self.request(role, number)
+        wrong = self.send_this(role, self.request(role, number))
+        return wrong and f"FUZZ_SEED={role}:{number} {wrong}"
+
+    def send_this(self, role, request):
+        """The same for a request that was not made here."""
         if self.statuses.total() % CLEAR_EVERY == 0:
             cache.clear()
         with transaction.atomic():
@@ -111,7 +94,7 @@ class Fuzzer:
             except Exception as error:  # noqa: BLE001 whatever it was, it is told
                 wrong = repr(error)
             transaction.set_rollback(True)
-        return wrong and f"FUZZ_SEED={role}:{number} {wrong}\n    {request}"
+        return wrong and f"{wrong}\n{written(role, request, self.world)}"
 
     def summary(self):
         """Returns how often each role got which status, as text."""
