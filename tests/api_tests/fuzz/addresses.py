@@ -15,8 +15,8 @@ from openwisp_firmware_upgrader.tests.test_api.test_odd_parameters import NAMES
 from openwisp_firmware_upgrader.tests.test_odd_input import LOOKUPS, PARAMETERS
 from openwisp_firmware_upgrader.tests.test_odd_input import routes as routes_of_admin
 
-from .. import matrix
 from ..hostile import PATHS, QUERIES
+from ..matrix import rest as matrix
 from .values import RAW, happens, in_address
 
 MODELS = {
