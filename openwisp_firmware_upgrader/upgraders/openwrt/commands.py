@@ -41,7 +41,7 @@ class OutputTooLong(RecoverableFailure):
 def run(connector: Any, *args: Any, **kwargs: Any) -> Any:
     """Runs a command as ``connector.exec_command`` does, within bounds.
 
-    The answer has at most 1 MB, standard output and error together. With the
+    The answer has at most 256 KiB, standard output and error together. With the
     controller's connectors the time-out is one of the whole command, to the last
     byte; what a connector does that has an ``exec_command`` of its own takes as
     long as that lets it, and kinds other than paramiko's are left alone.

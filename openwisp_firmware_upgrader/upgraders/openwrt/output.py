@@ -1,4 +1,4 @@
-"""What a device may answer on one SSH channel: 1 MB, whatever it sends."""
+"""What a device may answer on one SSH channel: 256 KiB, whatever it sends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from paramiko.buffered_pipe import BufferedPipe
 
 # less than the window that paramiko opens: a device that keeps to it needs no more
-MAX_OUTPUT = 1024 * 1024
+MAX_OUTPUT = 256 * 1024
 
 
 class BoundedOutput:
