@@ -16,7 +16,7 @@ from django.core.exceptions import (
     PermissionDenied,
     ValidationError,
 )
-from django.db import DataError, transaction
+from django.db import DataError, NotSupportedError, transaction
 from django.http import Http404, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +27,8 @@ from .form_fields import CarefulChoiceField
 # patterns run for as long as somebody likes, and each database has its own; a range
 # has two ends, an address has one text
 REFUSED_LOOKUPS = ("regex", "iregex", "range")
+# lookups of PostgreSQL, on other databases
+UNKNOWN_HERE = (NotImplementedError, NotSupportedError)
 # of Django, and of openwisp-utils, which knows fields that point to a model, too
 AUTOCOMPLETE, FILTER_CHOICES = "autocomplete", "ow-auto-filter"
 
@@ -61,7 +63,7 @@ class GuardedInputMixin:
             if transaction.get_connection().in_atomic_block:
                 transaction.set_rollback(True)
             raise IncorrectLookupParameters from error
-        except (OverflowError, ValidationError, ValueError) as error:
+        except (*UNKNOWN_HERE, OverflowError, ValidationError, ValueError) as error:
             raise IncorrectLookupParameters from error
 
     def response_action(self, request, queryset):

@@ -69,6 +69,7 @@ LOOKUPS = {
     **dict.fromkeys(("version__range", "created__range"), ("abc", "ab", "")),
     **dict.fromkeys(("upgrade_options__range", "progress__range"), ("abc", LONG)),
     **dict.fromkeys(("created__contained_by", "modified__contained_by"), ("abc", NIL)),
+    **dict.fromkeys(("upgrade_options__contains", "created__search"), ("abc", "{}")),
     **dict.fromkeys(("o", "all", "e", "created__isnull"), (NUL, SQUARE, LONG)),
     **dict.fromkeys(("upgrade_options", "upgrade_options__x"), (NUL, "[", "nan")),
 }
