@@ -105,9 +105,15 @@ PARTS = (
     Part(
         "runner", "the rules of ./runtests", of("runner_tests"), PAGES, real_clock=True
     ),
-    Part("unit", "the package's tests on SpatiaLite", unit, DJANGO),
-    Part("sample", "the same with swapped models, Django 5.1", sample, DJANGO),
-    Part("unit-postgres", "the same on PostgreSQL", unit_postgres, DJANGO),
+    Part(
+        "sample",
+        "the package's tests on SpatiaLite, swapped, Django 5.1",
+        sample,
+        DJANGO,
+    ),
+    Part(
+        "unit-postgres", "the same on PostgreSQL, newest Django", unit_postgres, DJANGO
+    ),
     Part(
         "fleet",
         "the simulated fleet itself",
@@ -129,7 +135,7 @@ PARTS = (
         "compat",
         "a database of 1.3.1 becomes ours",
         of("compat_tests"),
-        PAGES,
+        DJANGO,
         real_clock=True,
     ),
     Part(
@@ -173,20 +179,22 @@ SLOW = (
     ),
     Part(
         "slow-api",
-        "hostile clients, thousands of requests",
-        of("api_tests", marks="slow"),
+        "hostile clients, 20,000 random requests of each role",
+        of("api_tests", marks="slow and not long"),
         PAGES,
     ),
     Part(
         "slow-chaos",
-        "more seeds",
+        "what happens without a safeguard",
         of("chaos_tests", marks="slow"),
-        DJANGO,
+        DEVICES,
         real_clock=True,
     ),
 )
 LONG_FOLDERS = ("worker_tests", "api_tests", "packaging_tests")
 LONG = (
+    # nearly all of it is what the other two find as well
+    Part("unit", "the package's tests on SpatiaLite, newest Django", unit),
     Part(
         "long",
         "thousands of devices, hundreds of clients, an hour or two",
@@ -210,7 +218,7 @@ GROUPS = {"slow": SLOW, "long": LONG, "chaos": CHAOS}
 
 def choose(names: list[str]) -> list[Part]:
     """Returns the parts by their names, the default ones without any."""
-    known = {part.name: (part,) for part in (*PARTS, *SLOW)} | GROUPS
+    known = {part.name: (part,) for part in (*PARTS, *SLOW, *LONG)} | GROUPS
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"unknown part {unknown[0]}, there are: {', '.join(known)}")

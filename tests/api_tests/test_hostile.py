@@ -94,6 +94,7 @@ def target(request, web, world):
     assert found.wrong == [], "\n".join(found.wrong)
 
 
+@pytest.mark.long
 def test_bodies(target):
     from .hostile import BODIES, TYPES, VALUES
 
@@ -110,6 +111,7 @@ def test_bodies(target):
                 target.send_json(method, path, dict.fromkeys(FIELDS, value))
 
 
+@pytest.mark.long
 def test_single_fields(target):
     from .hostile import NUL, VALUES
 
@@ -152,6 +154,7 @@ def test_single_fields(target):
         target.send_json("POST", path, {"upgrade_options": options})
 
 
+@pytest.mark.long
 def test_queries(target):
     from .hostile import QUERIES
 

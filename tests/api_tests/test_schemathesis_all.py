@@ -42,7 +42,7 @@ def work(number, of, folder):
             transaction.set_rollback(True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all(project, tmp_path):
     from django.db import connections
 

@@ -21,7 +21,7 @@ AT_ONCE = 10
 # seconds in which ten seeds end, also when the smallest list that fails is searched
 PATIENCE = 1000
 pytestmark = pytest.mark.timeout(PATIENCE + 60)
-BY_DEFAULT, SLOW = 10, 20
+BY_DEFAULT = 10
 # every fault must be met by chance at least so often
 AT_LEAST = 15
 FIRST = {"pools": ("threads", "threads"), "link_rate": 100_000}
@@ -46,9 +46,7 @@ WITHOUT = {
 
 def marks(start: int):
     """Returns in which part of the suite the seeds from ``start`` on run."""
-    if start < BY_DEFAULT:
-        return ()
-    return pytest.mark.slow if start < SLOW else pytest.mark.chaos
+    return () if start < BY_DEFAULT else pytest.mark.chaos
 
 
 def chaos(*options: str, seconds: int) -> subprocess.CompletedProcess:
