@@ -193,7 +193,7 @@ SLOW = (
 )
 LONG_FOLDERS = ("worker_tests", "api_tests", "packaging_tests")
 LONG = (
-    # nearly all of it is what the other two find as well
+    # sample and unit-postgres find nearly all of it as well
     Part("unit", "the package's tests on SpatiaLite, newest Django", unit),
     Part(
         "long",

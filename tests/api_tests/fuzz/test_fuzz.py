@@ -63,7 +63,7 @@ def work(share, folder):
 
 
 # some eight minutes of two cores that do nothing else
-@pytest.mark.timeout(2100)
+@pytest.mark.timeout(1800)
 def test_no_request_of_any_role_is_an_error(project, tmp_path):
     from django.db import connections
 
