@@ -135,7 +135,7 @@ PARTS = (
         "compat",
         "a database of 1.3.1 becomes ours",
         of("compat_tests"),
-        DJANGO,
+        PAGES,
         real_clock=True,
     ),
     Part(
@@ -162,6 +162,8 @@ PARTS = (
         real_clock=True,
     ),
 )
+# it takes both cores for longer than all else: a part of its own
+NO_FUZZ = ["--ignore=tests/api_tests/fuzz"]
 SLOW = (
     Part(
         "slow-packaging",
@@ -178,10 +180,16 @@ SLOW = (
         real_clock=True,
     ),
     Part(
-        "slow-api",
-        "hostile clients, 20,000 random requests of each role",
-        of("api_tests", marks="slow and not long"),
+        "slow-fuzz",
+        "20,000 random requests of each role",
+        of("api_tests/fuzz", marks="slow"),
         PAGES,
+    ),
+    Part(
+        "slow-api",
+        "hostile clients",
+        of("api_tests", marks="slow and not long", options=NO_FUZZ),
+        DJANGO,
     ),
     Part(
         "slow-chaos",
