@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from unittest import TestCase, TestResult
@@ -19,6 +20,9 @@ class ReportingRunner(DiscoverRunner):
         """Returns the number of failures, as Django's own runner does."""
         if path := os.environ.get("REPORT_FILE"):
             Path(path).write_text(json.dumps(report_of(result)))
+            # Django itself names them only where it names every test
+            for reason, times in Counter(why for _test, why in result.skipped).items():
+                self.log(f"skipped {times}: {reason}")
         return super().suite_result(suite, result, **kwargs)
 
 
