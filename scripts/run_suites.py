@@ -1,4 +1,8 @@
-"""Runs the parts of the test suite and adds up their numbers."""
+"""Runs the parts of the test suite and adds up their numbers.
+
+What stands after "quick" goes to Django's test runner: labels, or -k and a part of a
+test's name.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,16 @@ from suites.lanes import run_in_lanes, run_one_by_one  # noqa: E402 the same
 from suites.part import Part  # noqa: E402 the same
 from suites.repeats import judge  # noqa: E402 the same
 from suites.summary import print_summary  # noqa: E402 the same
-from suites.table import CHAOS, GROUPS, LONG, PARTS, SLOW, choose  # noqa: E402
+from suites.table import (  # noqa: E402
+    CHAOS,
+    GROUPS,
+    LONG,
+    PARTS,
+    QUICK,
+    SLOW,
+    choose,
+    only,
+)
 
 # minutes of the runs of CI; both fit into its time, also when parts of both hang
 MINUTES = {(): 50, ("slow",): 35}
@@ -51,16 +64,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="runtests", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part")
     parser.add_argument("--list", action="store_true", help="names the parts")
-    options = parser.parse_args(arguments)
+    quick = arguments[:1] == [QUICK.name]
+    options = parser.parse_args(arguments[:1] if quick else arguments)
     # whatever a device or a test has said
     sys.stdout.reconfigure(errors="backslashreplace")
     # what was started ends with us
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     if options.list:
-        for part in (*PARTS, *SLOW, *LONG, *CHAOS):
+        for part in (QUICK, *PARTS, *SLOW, *LONG, *CHAOS):
             print(f"{part.name:14} {part.what}")
         return 0
+    if quick:
+        return run([only(QUICK, arguments[1:])])
     parts = choose(options.parts)
     alone = set(options.parts) - set(GROUPS)
     together = not alone and len({part.lane for part in parts}) > 1

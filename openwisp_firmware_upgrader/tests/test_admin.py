@@ -7,7 +7,7 @@ from unittest import mock
 import django
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
-from django.test import RequestFactory, TestCase, TransactionTestCase
+from django.test import RequestFactory, TestCase, TransactionTestCase, tag
 from django.urls import reverse
 from django.utils import timezone
 from openwisp_controller.tests.utils import TestAdminMixin
@@ -367,6 +367,7 @@ class TestAdmin(BaseTestAdmin, TestCase):
         )
         self.assertContains(self.client.get(path), "1.mine")
 
+    @tag("heavy")
     def test_garbage_in_queries_is_no_error(self):
         env, batch = self._batch()
         self._login()
@@ -821,6 +822,7 @@ class TestAdmin(BaseTestAdmin, TestCase):
                 response = self.client.get(f"{url}?page={page}")
                 self.assertEqual(response.context["page_obj"].number, 1)
 
+    @tag("heavy")
     def test_batch_of_ten_thousand(self):
         env, batch = self._batch()
         model = load_model("UpgradeOperation")

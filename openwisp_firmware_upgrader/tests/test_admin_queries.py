@@ -2,7 +2,7 @@
 
 from django.core.cache import cache
 from django.db import connection
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from swapper import load_model as load_any_model
@@ -22,6 +22,7 @@ BUDGETS = {
 }
 
 
+@tag("heavy")
 class TestQueries(BaseTestAdmin, TestCase):
     """Walks all pages of our models, the device page and the dashboard."""
 

@@ -7,7 +7,7 @@ from unittest import mock
 from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.test.utils import CaptureQueriesContext
 from swapper import load_model as load_any_model
 
@@ -348,6 +348,7 @@ class TestRetry(BatchActionsMixin, TestCase):
         self.assertEqual(load_model("BatchUpgradeOperation").objects.count(), 1)
         self.assertEqual(load_model("UpgradeOperation").objects.count(), 2)
 
+    @tag("heavy")
     def test_two_thousand_operations_cost_few_statements_and_one_message(self):
         batch, _devices = self._ended(*["failed"] * 2000)
         before = list(self._rows(batch).order_by("pk").values())

@@ -7,7 +7,7 @@ from unittest import mock
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase, TransactionTestCase, tag
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from swapper import load_model as load_any_model
@@ -72,6 +72,7 @@ class FleetMixin(TestUpgraderMixin):
         return batch
 
 
+@tag("heavy")
 class TestLaunchBudget(FleetMixin, TestCase):
     def _queries(self, number):
         build, _devices = self._many(number)

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase, TransactionTestCase, tag
 from django.utils import timezone
 
 from ..migration_check import LABEL, PUBLISHED
@@ -25,6 +25,7 @@ ENGINE = "0018_engine"
 TIMES = "0019_log_times"
 
 
+@tag("heavy")
 @skipIf(
     getattr(settings, "SAMPLE_APP", False),
     "the sample app has migrations of its own, these are of our label",

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from django.contrib import admin
 from django.db import transaction
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.urls import reverse
 
 from ..swapper import load_model
@@ -93,6 +93,7 @@ def pairs(table):
         yield from (f"{name}={value}" for value in values)
 
 
+@tag("heavy")
 class TestOddInput(BaseTestAdmin, TestCase):
     """A superuser and an administrator, both with odd values."""
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stack import PostgreSQL, Redis
 
@@ -26,6 +27,11 @@ PARALLEL = ["--parallel", str(min(2, os.cpu_count() or 1))]
 def unit(job: Job, tests: list[str]) -> Result:
     """The package's own tests on SpatiaLite."""
     return job.django(tests or [PACKAGE, *PARALLEL])
+
+
+def light(job: Job, tests: list[str]) -> Result:
+    """The same, for minutes: those that take seconds each are left out."""
+    return job.django(tests or [PACKAGE, "--exclude-tag=heavy", "--parallel=auto"])
 
 
 def sample(job: Job, tests: list[str]) -> Result:
@@ -98,6 +104,8 @@ def selenium(job: Job, tests: list[str]) -> Result:
         redis.stop()
 
 
+# what is run while one works
+QUICK = Part("quick", "the package's tests on SpatiaLite but the heavy ones", light)
 # lanes: those that compute, those that wait for devices, those with clients
 DJANGO, DEVICES, PAGES = "django", "devices", "pages"
 PARTS = (
@@ -224,9 +232,19 @@ CHAOS = (
 GROUPS = {"slow": SLOW, "long": LONG, "chaos": CHAOS}
 
 
+def only(part: Part, tests: list[str]) -> Part:
+    """Returns a part that runs some of its tests.
+
+    Arguments:
+        part: which.
+        tests: what its runner takes, such as labels; empty for all.
+    """
+    return replace(part, run=lambda job, again: part.run(job, again or tests))
+
+
 def choose(names: list[str]) -> list[Part]:
     """Returns the parts by their names, the default ones without any."""
-    known = {part.name: (part,) for part in (*PARTS, *SLOW, *LONG)} | GROUPS
+    known = {part.name: (part,) for part in (QUICK, *PARTS, *SLOW, *LONG)} | GROUPS
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"unknown part {unknown[0]}, there are: {', '.join(known)}")

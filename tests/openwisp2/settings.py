@@ -37,6 +37,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from .gdal import find_gdal
+
 TESTS_DIR = Path(__file__).resolve().parent.parent
 BASE_DIR = TESTS_DIR.parent
 WORK_DIR = BASE_DIR / ".work"
@@ -95,6 +97,7 @@ else:
     }
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 SPATIALITE_LIBRARY_PATH = "mod_spatialite.so"
+GDAL_LIBRARY_PATH = find_gdal()
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 # Applications, in the order an OpenWISP project needs

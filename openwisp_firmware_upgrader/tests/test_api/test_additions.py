@@ -3,7 +3,7 @@
 from unittest import mock
 
 from django.db import connection
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.test.utils import CaptureQueriesContext
 from swapper import load_model as load_any_model
 
@@ -211,6 +211,7 @@ class TestSummary(FleetMixin, TestAPIUpgraderMixin, TestCase):
         self._login_superuser()
         self.assertEqual(self._summary(build)["summary"]["total"], 3)
 
+    @tag("heavy")
     def test_ten_thousand_devices(self):
         build, _devices = self._many(10000)
         url = self._url("build_batch_upgrade", build.pk)

@@ -5,7 +5,7 @@ import re
 from urllib.parse import quote
 
 from django.db import transaction
-from django.test import TestCase
+from django.test import TestCase, tag
 
 from ...api.urls import urlpatterns
 from ...swapper import load_model
@@ -21,6 +21,7 @@ NAMES = (
 )
 
 
+@tag("heavy")
 class TestOddParameters(TestAPIUpgraderMixin, TestCase):
     """A superuser and an administrator, each address with each odd value."""
 
