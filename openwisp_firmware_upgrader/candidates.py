@@ -20,7 +20,8 @@ from django.db.models import (
 )
 from swapper import load_model as load_any_model
 
-from . import access, selectors
+from . import access
+from .selectors.devices import dry_run
 from .statuses import OperationStatus
 from .swapper import load_model
 
@@ -97,7 +98,7 @@ def find_candidates(
         location: only devices at this location.
         user: only devices that this user may see, None for all.
     """
-    found = selectors.dry_run(build, group=group, location=location)
+    found = dry_run(build, group=group, location=location)
     related = access.of_managed(user, found["device_firmwares"], "device__organization")
     firmwareless = access.of_managed(user, found["devices"], "organization")
     images = build.firmwareimage_set.filter(type=OuterRef("image__type"))

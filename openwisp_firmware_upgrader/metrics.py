@@ -16,7 +16,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from . import selectors
+from .selectors.operations import operations_by_state
 from .statuses import OperationStatus, Phase
 from .swapper import load_model
 
@@ -96,7 +96,7 @@ def _by_phase() -> GaugeMetricFamily:
 
 
 def _by_state() -> Iterator[GaugeMetricFamily]:
-    states = selectors.operations_by_state()
+    states = operations_by_state()
     rows = load_model("UpgradeOperation").objects
     rows = rows.filter(status=OperationStatus.IN_PROGRESS).order_by()
     keys = {name: Count("pk", filter=Q(pk__in=states[name])) for name in states}

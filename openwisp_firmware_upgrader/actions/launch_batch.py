@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import leases, selectors, wakeups
+from .. import leases, wakeups
+from ..selectors.devices import firmwareless_devices, related_device_firmwares
 from ..statuses import BatchStatus
 from ..swapper import load_model
 from .insert_operations import Candidate, insert_operations
@@ -157,7 +158,7 @@ def _begin(batch: Any, firmwareless: bool) -> bool:
 def launch_related(batch: Any) -> None:
     """Creates operations for the devices that run firmware of the category."""
     images = {image.type: image for image in _images(batch)}
-    rows = selectors.related_device_firmwares(
+    rows = related_device_firmwares(
         batch.build, group=batch.group, location=batch.location
     )
     rows = rows.filter(image__type__in=images).select_related(None)
@@ -170,7 +171,7 @@ def launch_firmwareless(batch: Any) -> None:
     """Creates operations for the devices whose firmware is not known."""
     seen: set[Any] = set()
     for image in _images(batch):
-        rows = selectors.firmwareless_devices(
+        rows = firmwareless_devices(
             batch.build,
             boards=image.boards,
             group=batch.group,

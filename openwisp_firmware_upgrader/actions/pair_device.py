@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from swapper import load_model as load_any_model
 
-from .. import selectors, wakeups
+from .. import wakeups
 from ..hardware import REVERSE_FIRMWARE_IMAGE_MAP
+from ..selectors.images import image_a_device_runs
 from ..swapper import load_model
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def pair_device(device: Any, image: Any = None) -> Any:
     """
     if device.model not in REVERSE_FIRMWARE_IMAGE_MAP:
         return None
-    image = image or selectors.image_a_device_runs(device)
+    image = image or image_a_device_runs(device)
     if image is None:
         return None
     firmware = load_model("DeviceFirmware")(device=device, image=image, installed=True)

@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import access, leases, selectors, wakeups
+from .. import access, leases, wakeups
 from ..log_times import HEAVY
+from ..selectors.images import may_use
 from ..statuses import FINISHED, OperationStatus
 from ..swapper import load_model
 from .first_half import busy_text
@@ -114,7 +115,7 @@ def _refuse(operation: Any) -> None:
         raise ValueError(
             _("Cannot retry: the image was deleted. Choose another one for the device.")
         )
-    if not selectors.may_use(operation.device, operation.image.build.category):
+    if not may_use(operation.device, operation.image.build.category):
         raise ValueError(
             _(
                 "Cannot retry: the image belongs to another organization than the "

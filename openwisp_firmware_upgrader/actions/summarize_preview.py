@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from swapper import load_model as load_any_model
 
-from .. import selectors
 from ..hardware import FIRMWARE_IMAGE_MAP
+from ..selectors.devices import firmwareless_devices, related_device_firmwares
 from ..statuses import OperationStatus
 from ..swapper import load_model
 
@@ -39,10 +39,8 @@ class Preview:
         self.images = list(images)
         self.upgrade_all = upgrade_all
         where = {"group": group, "location": location}
-        self.related = selectors.related_device_firmwares(
-            build, select_devices=True, **where
-        )
-        self.devices = selectors.firmwareless_devices(
+        self.related = related_device_firmwares(build, select_devices=True, **where)
+        self.devices = firmwareless_devices(
             build, boards=set(self._type_by_board()), **where
         )
         if organizations is not None:

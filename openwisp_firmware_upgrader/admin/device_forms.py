@@ -7,7 +7,7 @@ from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
-from ..selectors import of_device
+from ..selectors.images import of_device
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from ..widgets import FirmwareSchemaWidget

@@ -9,12 +9,14 @@ from django.urls import reverse
 from openwisp_notifications.swapper import load_model as load_notification_model
 from swapper import load_model as load_any_model
 
-from .. import access, selectors, tasks, wakeups
+from .. import access, tasks, wakeups
 from ..actions import launch_batch
 from ..actions.cancel_batch import cancel_batch
 from ..actions.insert_operations import Candidate, insert_operations
 from ..actions.retry_operations import retry_batch, retry_operation
 from ..candidates import find_candidates
+from ..selectors.devices import related_device_firmwares
+from ..selectors.images import images_for_device
 from ..swapper import load_model
 from .base import change_url
 from .test_admin import BaseTestAdmin
@@ -245,7 +247,7 @@ class AccessTests:
 
     def test_s4_selectors_keep_to_the_organization_of_the_category(self):
         build = load_model("Build").objects.get(pk=self.env["build2"].pk)
-        found = selectors.related_device_firmwares(build)
+        found = related_device_firmwares(build)
         self.assertEqual([row.device for row in found], [self.env["d1"]])
         found = find_candidates(build).overview()
         self.assertEqual(list(found.organizations), [self.owner.name])
@@ -299,7 +301,7 @@ class TestDeviceMoved(AccessTests, DeviceMovesMixin, BaseTestAdmin, TestCase):
             ),
             type=self._types()[1],
         )
-        found = selectors.images_for_device(self.env["d2"], self.env["device_fw2"])
+        found = images_for_device(self.env["d2"], self.env["device_fw2"])
         self.assertEqual(list(found), [theirs])
         self._login("admin")
         prefix = f"admin:{self.config_app_label}_device"

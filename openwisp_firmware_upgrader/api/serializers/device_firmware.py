@@ -1,7 +1,7 @@
 """The firmware of a device in JSON."""
 
-from ... import selectors
 from ...actions.assign_image import assign_image
+from ...selectors.images import images_for_device
 from ...swapper import load_model
 from .base import UUID_EXAMPLE, BaseSerializer, shown_as
 from .options import UpgradeOptionsField, validate_options
@@ -30,7 +30,7 @@ class DeviceFirmwareSerializer(BaseSerializer):
         super().__init__(*args, **kwargs)
         image = self.fields["image"]
         if device := self._device():
-            image.queryset = selectors.images_for_device(device, self._present())
+            image.queryset = images_for_device(device, self._present())
         elif "request" in self.context:
             image.queryset = FirmwareImage.objects.none()
 

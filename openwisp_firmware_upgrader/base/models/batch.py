@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
-from ... import selectors
 from ...actions import launch_batch
 from ...actions.settle_batch import settle_batch
+from ...selectors.devices import dry_run, upgrader_class_of_batch
 from ...statuses import BatchStatus, OperationStatus
 from ...swapper import get_model_name
 from .operation import local_time
@@ -92,7 +92,7 @@ class AbstractBatchUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableMode
     @staticmethod
     def dry_run(build, group=None, location=None):
         """Returns the querysets a launch would upgrade, see ``selectors``."""
-        return selectors.dry_run(build, group=group, location=location)
+        return dry_run(build, group=group, location=location)
 
     def upgrade(self, firmwareless):
         """Launches the mass upgrade, see ``actions.launch_batch``."""
@@ -167,9 +167,7 @@ class AbstractBatchUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableMode
         return self._get_upgrader_schema()
 
     def _get_upgrader_class(self, related_device_fw=None, firmwareless_devices=None):
-        return selectors.upgrader_class_of_batch(
-            self, related_device_fw, firmwareless_devices
-        )
+        return upgrader_class_of_batch(self, related_device_fw, firmwareless_devices)
 
     def _get_upgrader_schema(self, related_device_fw=None, firmwareless_devices=None):
         found = self._get_upgrader_class(related_device_fw, firmwareless_devices)

@@ -5,8 +5,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
-from ... import selectors
 from ...actions import launch_batch
+from ...selectors.devices import firmwareless_devices, related_device_firmwares
 from ...swapper import get_model_name
 
 
@@ -87,11 +87,9 @@ class AbstractBuild(TimeStampedEditableModel):
     def _find_related_device_firmwares(
         self, select_devices=False, group=None, location=None
     ):
-        return selectors.related_device_firmwares(
+        return related_device_firmwares(
             self, select_devices=select_devices, group=group, location=location
         )
 
     def _find_firmwareless_devices(self, boards=None, group=None, location=None):
-        return selectors.firmwareless_devices(
-            self, boards=boards, group=group, location=location
-        )
+        return firmwareless_devices(self, boards=boards, group=group, location=location)

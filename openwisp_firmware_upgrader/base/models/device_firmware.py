@@ -6,9 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
-from ... import selectors
 from ...actions import pair_device, start_upgrade
 from ...constants import DEACTIVATED_DEVICE_FIRMWARE_ERROR
+from ...selectors.images import images_for_device
 from ...swapper import get_model_name
 
 
@@ -148,7 +148,7 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
     @classmethod
     def get_image_queryset_for_device(cls, device, device_firmware=None):
         """Returns the images a device may be upgraded to, newest first."""
-        return selectors.images_for_device(device, device_firmware)
+        return images_for_device(device, device_firmware)
 
 
 def _is_loaded(row, name):

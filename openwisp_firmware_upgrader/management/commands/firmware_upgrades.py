@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ... import selectors
 from ...actions.fail_orphans import fail_orphans
 from ...actions.resume_operations import resume_operations
 from ...log_times import HEAVY
+from ...selectors.operations import operations_by_state
 
 SHOWN = 50
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         if options["metrics"]:
             self.stdout.write(_metrics(), ending="")
             return
-        for name, rows in selectors.operations_by_state().items():
+        for name, rows in operations_by_state().items():
             self._show(name, rows)
         if options["resume"]:
             text = _("%(number)s wake-ups were published.")

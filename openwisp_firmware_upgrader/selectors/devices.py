@@ -1,18 +1,16 @@
-"""Questions to the database about devices, images and builds."""
+"""Which devices a build, or a mass upgrade, concerns."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from swapper import load_model as load_any_model
 
-from .hardware import FIRMWARE_IMAGE_MAP, types_of_board
-from .statuses import OperationStatus
-from .swapper import load_model
-from .utils import get_upgrader_class_for_device
+from ..hardware import FIRMWARE_IMAGE_MAP
+from ..swapper import load_model
+from ..utils import get_upgrader_class_for_device
 
 
 def _of_owner(rows: QuerySet[Any], build: Any, prefix: str = "") -> QuerySet[Any]:
@@ -101,57 +99,6 @@ def dry_run(build: Any, *, group: Any = None, location: Any = None) -> dict[str,
     }
 
 
-def of_device(device: Any) -> Q:
-    """Returns the condition of images that are shared or of a device's organization."""
-    owner = Q(build__category__organization_id=device.organization_id)
-    return owner | Q(build__category__organization__isnull=True)
-
-
-def images_for_device(device: Any, device_firmware: Any = None) -> QuerySet[Any]:
-    """Returns the images a device may be upgraded to, newest first.
-
-    Arguments:
-        device: the device.
-        device_firmware: its present image, whose category is kept as long as the
-            device may use it: one that has moved chooses among those it has now.
-    """
-    rows = load_model("FirmwareImage").objects.select_related("build__category")
-    rows = rows.filter(of_device(device))
-    types = types_of_board(device.model)
-    if types:
-        rows = rows.filter(type__in=types)
-    if device_firmware is not None:
-        category = device_firmware.image.build.category
-        if may_use(device, category):
-            rows = rows.filter(build__category=category)
-    return rows.order_by("-created")
-
-
-def may_use(device: Any, category: Any) -> bool:
-    """Tells whether a category is shared or of the organization of a device."""
-    return category.organization_id in (None, device.organization_id)
-
-
-def image_a_device_runs(device: Any) -> Any:
-    """Returns the image a device reports to run, None when there is none.
-
-    An image of the device's own organization counts before a shared one.
-    """
-    types = types_of_board(device.model or "")
-    if not device.os or not types:
-        return None
-    rows = load_model("FirmwareImage").objects.select_related("build__category")
-    rows = rows.filter(of_device(device), type__in=types, build__os=device.os)
-    own_first = F("build__category__organization_id").asc(nulls_last=True)
-    found = list(rows.order_by(own_first, "-created"))
-    return min(found, key=lambda image: _preference(image, types), default=None)
-
-
-def _preference(image: Any, types: list[str]) -> tuple[bool, int]:
-    is_shared = image.build.category.organization_id is None
-    return is_shared, types.index(image.type)
-
-
 def upgrader_class_of_batch(
     batch: Any, related_device_fw: Any = None, firmwareless_devices: Any = None
 ) -> Any:
@@ -197,22 +144,3 @@ def _first_connected(related: Any, firmwareless: Any) -> Any:
         if (row := found.first()) is not None:
             return getattr(row, "device", row)
     return None
-
-
-def operations_by_state() -> dict[str, QuerySet[Any]]:
-    """Returns the operations in progress by what is happening to them.
-
-    ``running``: a worker holds a lease; ``lost``: a worker died with it; ``due``:
-    nobody holds it and its time has come; ``waiting``: its time is to come.
-    """
-    rows = load_model("UpgradeOperation").objects.filter(
-        status=OperationStatus.IN_PROGRESS
-    )
-    held = rows.filter(lease_expires_at__isnull=False).order_by("lease_expires_at")
-    free = rows.filter(lease_expires_at__isnull=True).order_by("next_run_at")
-    return {
-        "running": held.filter(lease_expires_at__gte=Now()),
-        "lost": held.filter(lease_expires_at__lt=Now()),
-        "due": free.filter(next_run_at__lte=Now()),
-        "waiting": free.filter(next_run_at__gt=Now()),
-    }
