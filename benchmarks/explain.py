@@ -53,7 +53,7 @@ def questions(operation) -> dict:
     """Returns the queries of the engine by what they ask."""
     from django.db.models.functions import Now
 
-    from openwisp_firmware_upgrader import leases
+    from openwisp_firmware_upgrader.state import leases
     from openwisp_firmware_upgrader.statuses import SECOND_HALF
 
     running = leases.operations().filter(status="in-progress")

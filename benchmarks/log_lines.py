@@ -27,8 +27,8 @@ def measure(number: int) -> dict:
     from django.test.utils import CaptureQueriesContext
     from stack import inventory
 
-    from openwisp_firmware_upgrader import keeper, leases
     from openwisp_firmware_upgrader.actions.launch_batch import create_batch
+    from openwisp_firmware_upgrader.state import keeper, leases
 
     owner = inventory.organization(f"Lines{number}")
     firmware = inventory.Firmware(owner, name=f"lines {number}")

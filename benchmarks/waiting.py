@@ -89,7 +89,7 @@ def lateness(rows) -> list[float]:
     for pk, due in dues.items():
         rows.filter(pk=pk).update(next_run_at=due)
     # the wake-up that the first half leaves behind for its own second half
-    from openwisp_firmware_upgrader import wakeups
+    from openwisp_firmware_upgrader.state import wakeups
 
     for pk, due in dues.items():
         wakeups.upgrade(pk, 1, (due - timezone.now()).total_seconds())

@@ -26,10 +26,10 @@ from openwisp_notifications.types import (
 from swapper import load_model as load_any_model
 
 from . import access
-from .actions.settle_batch import count_operations
 from .exceptions import FirmwareNotChanged
-from .log_text import reason
 from .signals import mass_upgrade_finished
+from .state.log import reason
+from .state.settle_batch import count_operations
 from .statuses import BatchStatus, OperationStatus
 from .swapper import load_model
 

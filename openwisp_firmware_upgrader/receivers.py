@@ -16,11 +16,12 @@ from django.db.models.signals import (
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
-from . import notifications, phase_log, wakeups, websockets
+from . import notifications, phase_log, websockets
 from .actions import delete_files
 from .foreign_text import inline
 from .migration_check import check_partial_chain, refuse_partial_chain
 from .signals import upgrade_operation_recorded
+from .state import wakeups
 from .statuses import OperationStatus, Phase
 from .swapper import load_model
 

@@ -15,7 +15,7 @@ from . import settings as app_settings
 from .actions import delete_files, launch_batch, pair_device, resume_operations
 from .actions import run_operation as running
 from .actions.retries import task_options
-from .database import drop_broken_connection
+from .state.resilience import drop_broken_connection
 
 logger = logging.getLogger(__name__)
 

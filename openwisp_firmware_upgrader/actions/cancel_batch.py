@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from .. import access, journal
+from .. import access
+from ..state import journal
+from ..state.settle_batch import settle_batch
 from ..statuses import BatchStatus, OperationStatus
-from .settle_batch import settle_batch
 
 CHUNK = 500
 

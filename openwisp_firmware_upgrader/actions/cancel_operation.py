@@ -6,9 +6,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from .. import journal
+from ..state import journal
+from ..state.settle_batch import settle_ended
 from ..statuses import OperationStatus, UpgradeProgress
-from .settle_batch import settle_ended
 
 
 def cancel_operation(operation: Any) -> None:

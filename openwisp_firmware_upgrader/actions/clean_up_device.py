@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .. import keeper, leases, limits
 from .. import settings as app_settings
 from ..exceptions import FirmwareUpgraderException
+from ..state import concurrency, keeper, leases
 from ..upgraders.openwrt.ssh import hang_up
 from .first_half import make_upgrader, working_connection
 
@@ -24,7 +24,7 @@ def clean_up_cancelled(operation_id: Any, run: int | None) -> bool:
     Returns whether the operation was claimed for it.
     """
     seconds = leases.lease_seconds()
-    take = limits.claim_clean_up if leases.take_turns() else leases.claim_clean_up
+    take = concurrency.claim_clean_up if leases.take_turns() else leases.claim_clean_up
     if run is None or not take(operation_id, run, seconds):
         return False
     operation = leases.operations().select_related("device").get(pk=operation_id)

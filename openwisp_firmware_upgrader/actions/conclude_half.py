@@ -14,8 +14,6 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from .. import journal, leases
-from ..database import LOST
 from ..exceptions import (
     DeviceRebooting,
     FirmwareUpgraderException,
@@ -27,11 +25,13 @@ from ..exceptions import (
     UpgradeCancelled,
 )
 from ..foreign_text import inline, quoted
-from ..guarded_update import why_lost
+from ..state import journal, leases
+from ..state.resilience import LOST
+from ..state.settle_batch import settle_ended
+from ..state.update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
 from .retries import retry_delay
-from .settle_batch import settle_ended
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from .. import wakeups
+from ..state import wakeups
 from ..swapper import load_model
 
 

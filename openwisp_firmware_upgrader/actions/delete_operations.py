@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from .. import access
+from ..state.settle_batch import is_launching
 from ..statuses import OperationStatus
 from ..swapper import load_model
-from .settle_batch import is_launching
 
 
 class StillInProgress(ValueError):

@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 
-from .. import journal, leases
 from ..exceptions import (
     DeviceRebooting,
     RecoverableFailure,
@@ -17,15 +16,16 @@ from ..exceptions import (
     UpgradeFailed,
 )
 from ..foreign_text import inline
-from ..guarded_update import why_lost
-from ..prepared import Prepared, Slot
+from ..state import journal, leases
+from ..state.prepared import Prepared, Slot
+from ..state.settle_batch import settle_ended
+from ..state.update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
 from . import eligibility
 from .open_connection import open_connection
 from .retries import max_retries
-from .settle_batch import settle_ended
 
 logger = logging.getLogger(__name__)
 

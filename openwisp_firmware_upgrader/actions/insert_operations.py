@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
-from .. import leases, wakeups
-from ..log_times import FirstTime
+from ..state import leases, wakeups
+from ..state.log_times import FirstTime
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..utils import get_upgrader_class_from_device_connection

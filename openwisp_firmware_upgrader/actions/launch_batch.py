@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import leases, wakeups
 from ..selectors.devices import firmwareless_devices, related_device_firmwares
+from ..state import leases, wakeups
+from ..state.settle_batch import settle_batch, tell_saved
 from ..statuses import BatchStatus
 from ..swapper import load_model
 from .insert_operations import Candidate, insert_operations
-from .settle_batch import settle_batch, tell_saved
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from .. import keeper
+from ..state import keeper
 from ..upgraders.openwrt.packets import guard
 
 SSH = f"{Ssh.__module__}.{Ssh.__qualname__}"

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from swapper import load_model as load_any_model
 
-from .. import wakeups
 from ..hardware import REVERSE_FIRMWARE_IMAGE_MAP
 from ..selectors.images import image_a_device_runs
+from ..state import wakeups
 from ..swapper import load_model
 
 logger = logging.getLogger(__name__)

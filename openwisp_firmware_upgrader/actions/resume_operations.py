@@ -11,11 +11,11 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from .. import journal, leases, limits, wakeups
+from ..state import concurrency, journal, leases, wakeups
+from ..state.settle_batch import settle_abandoned, settle_ended
 from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
 from .launch_batch import continue_launches, launches_not_begun
 from .retries import longest_retry_delay
-from .settle_batch import settle_abandoned, settle_ended
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,10 @@ def _wake_whoever_is_due() -> int:
 
 def _wake_by_turns() -> int:
     # one wake-up for each free slot; whose turn it is the woken worker decides
-    free = limits.Slots().free
-    found = list(limits.due().order_by("next_run_at").values_list("pk", "runs")[:free])
+    free = concurrency.Slots().free
+    found = list(
+        concurrency.due().order_by("next_run_at").values_list("pk", "runs")[:free]
+    )
     _wake(found, expires=max(leases.tick_seconds(), 5))
     return len(found)
 

@@ -15,14 +15,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import access, leases, wakeups
-from ..log_times import HEAVY
+from .. import access
 from ..selectors.images import may_use
+from ..state import leases, wakeups
+from ..state.log_times import HEAVY
+from ..state.settle_batch import settle_batch
 from ..statuses import FINISHED, OperationStatus
 from ..swapper import load_model
 from .first_half import busy_text
 from .insert_operations import Candidate, insert_operations
-from .settle_batch import settle_batch
 
 CHUNK = 500
 RETRYABLE = FINISHED - {OperationStatus.SUCCESS}

@@ -11,10 +11,10 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from .. import due_proofs, keeper, leases, limits, wakeups
 from .. import settings as app_settings
 from ..exceptions import LeaseLost, RecoverableFailure
-from ..naps import nap
+from ..state import concurrency, due, keeper, leases, wakeups
+from ..state.clock import nap
 from ..statuses import OperationStatus
 from .clean_up_device import clean_up_cancelled
 from .conclude_half import conclude
@@ -71,7 +71,7 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
 def _verify_what_is_due(task: Any) -> None:
     end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
     while time.monotonic() < end:
-        found = due_proofs.claim(leases.lease_seconds())
+        found = due.claim(leases.lease_seconds())
         if found is None:
             return
         _work_on(task, *found)
@@ -85,7 +85,7 @@ def _work_by_turns(task: Any, operation_id: Any, run: int | None) -> None:
         leases.make_due(operation_id)
     end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
     while time.monotonic() < end:
-        found = limits.claim_next(leases.lease_seconds(), hint=operation_id)
+        found = concurrency.claim_next(leases.lease_seconds(), hint=operation_id)
         if found is None:
             return
         _work_on(task, *found)

@@ -13,8 +13,6 @@ from openwisp_controller.connection.connectors.exceptions import (
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from paramiko import SSHException
 
-from .. import journal
-from ..database import LOST
 from ..exceptions import (
     DeviceNotReachableYet,
     FirmwareUpgraderException,
@@ -25,6 +23,8 @@ from ..exceptions import (
     UpgradeCancelled,
     UpgradeFailed,
 )
+from ..state import journal
+from ..state.resilience import LOST
 from ..statuses import SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
 from ..upgraders.openwrt.ssh import hang_up

@@ -13,7 +13,7 @@ from ..filters import (
     GroupFilter,
     LocationFilter,
 )
-from ..log_times import HEAVY
+from ..state.log_times import HEAVY
 from ..swapper import load_model
 from . import batch_filters
 from .assets import BATCH_JS

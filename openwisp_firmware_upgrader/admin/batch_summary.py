@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import access
-from ..actions.settle_batch import count_operations
+from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, OperationStatus
 from ..websockets import events
 from .batch_rows import device_page

@@ -12,7 +12,7 @@ from ..actions.delete_operations import (
     BelongsToOthers,
     StillInProgress,
 )
-from ..actions.settle_batch import is_launching
+from ..state.settle_batch import is_launching
 from ..swapper import load_model
 
 IN_PROGRESS_DELETE_MESSAGE = _(

@@ -6,7 +6,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
-from ..log_times import HEAVY
+from ..state.log_times import HEAVY
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from ..utils import get_upgrader_schema_for_device

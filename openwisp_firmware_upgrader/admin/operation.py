@@ -10,7 +10,7 @@ from ..filters import (
     OperationBuildFilter,
     OperationOrganizationFilter,
 )
-from ..log_text import reason
+from ..state.log import reason
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from ..websockets import events

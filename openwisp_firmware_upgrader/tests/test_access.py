@@ -9,7 +9,7 @@ from django.urls import reverse
 from openwisp_notifications.swapper import load_model as load_notification_model
 from swapper import load_model as load_any_model
 
-from .. import access, tasks, wakeups
+from .. import access, tasks
 from ..actions import launch_batch
 from ..actions.cancel_batch import cancel_batch
 from ..actions.insert_operations import Candidate, insert_operations
@@ -17,6 +17,7 @@ from ..actions.retry_operations import retry_batch, retry_operation
 from ..candidates import find_candidates
 from ..selectors.devices import related_device_firmwares
 from ..selectors.images import images_for_device
+from ..state import wakeups
 from ..swapper import load_model
 from .base import change_url
 from .test_admin import BaseTestAdmin

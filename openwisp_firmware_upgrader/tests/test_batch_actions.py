@@ -11,7 +11,7 @@ from django.test import TestCase, tag
 from django.test.utils import CaptureQueriesContext
 from swapper import load_model as load_any_model
 
-from .. import leases, wakeups, websockets
+from .. import websockets
 from ..actions import launch_batch, resume_operations
 from ..actions.cancel_batch import cancel_batch
 from ..actions.delete_operations import (
@@ -20,7 +20,8 @@ from ..actions.delete_operations import (
     delete_operation,
 )
 from ..actions.retry_operations import retry_batch, retry_operation
-from ..actions.settle_batch import settle_ended
+from ..state import leases, wakeups
+from ..state.settle_batch import settle_ended
 from ..swapper import load_model
 from .test_launch import FleetMixin
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import TransactionTestCase
 from django.utils import timezone
 
-from .. import leases, wakeups
+from ..state import leases, wakeups
 from ..swapper import load_model
 from .devices import FakeDeviceMixin
 

@@ -11,10 +11,10 @@ from django.test import TransactionTestCase
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from .. import journal, keeper, leases
 from ..actions import run_operation
 from ..actions.open_connection import open_connection
 from ..images import ImageStream
+from ..state import journal, keeper, leases
 from ..statuses import Phase
 from ..swapper import load_model
 from ..upgraders.base import Step, StepRunner

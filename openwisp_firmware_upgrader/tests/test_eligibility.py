@@ -152,7 +152,7 @@ class TestEligibility(TestMultitenantAdminMixin, FakeDeviceMixin, TestCase):
     def test_s10_launch_by_a_user_who_lost_the_right_meanwhile(self):
         environment = self._create_upgrade_env()
         user, build = self._manager(), environment["build2"]
-        with mock.patch("openwisp_firmware_upgrader.wakeups.batch_on_commit"):
+        with mock.patch("openwisp_firmware_upgrader.state.wakeups.batch_on_commit"):
             batch = build.batch_upgrade(firmwareless=False, created_by=user)
         user.groups.clear()
         batch_upgrade_operation(batch.pk, False)

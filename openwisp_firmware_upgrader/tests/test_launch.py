@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from swapper import load_model as load_any_model
 
-from .. import leases, tasks, wakeups
 from .. import settings as app_settings
+from .. import tasks
 from ..actions import launch_batch, resume_operations
+from ..state import leases, wakeups
 from ..swapper import load_model
 from .base import TestUpgraderMixin
 

@@ -11,11 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models.functions import Now
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from .. import due_proofs, leases, limits, wakeups
 from .. import settings as app_settings
 from ..actions import resume_operations
 from ..exceptions import UpgradeCancelled
 from ..settings import _limits
+from ..state import concurrency, due, leases, wakeups
 from ..swapper import load_model
 from ..upgraders.rate import Meter, Reports, Throttle
 from .base import TestUpgraderMixin
@@ -55,7 +55,7 @@ class TestLimits(TestUpgraderMixin, TransactionTestCase):
         # rows are due to the millisecond on SQLite
         time.sleep(0.002)
         taken = []
-        while (found := limits.claim_next(60)) is not None:
+        while (found := concurrency.claim_next(60)) is not None:
             taken.append(found[0])
         return taken
 
@@ -156,15 +156,15 @@ class TestLimits(TestUpgraderMixin, TransactionTestCase):
             past = Now() - timedelta(seconds=1)
             rows = leases.operations().filter(pk=other.pk)
             rows.update(status="cancelled", runs=1, lease_expires_at=past)
-            self.assertFalse(limits.claim_clean_up(other.pk, 1, 60))
+            self.assertFalse(concurrency.claim_clean_up(other.pk, 1, 60))
             leases.release(taken, 1)
-            self.assertTrue(limits.claim_clean_up(other.pk, 1, 60))
+            self.assertTrue(concurrency.claim_clean_up(other.pk, 1, 60))
 
     def test_a_flashed_operation_without_a_worker_is_verified(self):
         """Seed 26181: it was flashed while its lease was taken back."""
         (operation,) = self._operations(1)
         rows = leases.operations().filter(pk=operation.pk)
-        for claim in (limits.claim_next, due_proofs.claim):
+        for claim in (concurrency.claim_next, due.claim):
             rows.update(phase="flash", runs=2, next_run_at=Now(), lease_expires_at=None)
             with self.subTest(claim=claim), limited(total=1):
                 time.sleep(0.002)
@@ -187,7 +187,7 @@ class TestLimits(TestUpgraderMixin, TransactionTestCase):
     def test_a_scan_wakes_as_many_as_there_are_free_slots(self):
         with limited(total=2), mock.patch.object(wakeups, "upgrade") as wake:
             self._operations(5)
-            limits.claim_next(60)
+            concurrency.claim_next(60)
             self.assertEqual(resume_operations.resume_operations(), 1)
             self.assertEqual(wake.call_count, 1)
             self.assertIsNotNone(wake.call_args.kwargs["expires"])
@@ -195,13 +195,13 @@ class TestLimits(TestUpgraderMixin, TransactionTestCase):
     def test_queries_do_not_grow(self):
         with limited(total=100, per_organization=100):
             self._operations(2)
-            limits._waiting.forget()
+            concurrency._waiting.forget()
             with self.assertNumQueries(11):
-                limits.claim_next(60)
+                concurrency.claim_next(60)
             self._operations(12, "second")
-            limits._waiting.forget()
+            concurrency._waiting.forget()
             with self.assertNumQueries(11):
-                limits.claim_next(60)
+                concurrency.claim_next(60)
 
 
 class TestRate(TransactionTestCase):

@@ -8,10 +8,10 @@ from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
-from .. import journal
 from ..actions.insert_operations import Candidate, insert_operations
-from ..log_text import LOG_LIMIT, reason
-from ..log_times import SPARE, parsed
+from ..state import journal
+from ..state.log import LOG_LIMIT, reason
+from ..state.log_times import SPARE, parsed
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from ..websockets.following import Follower

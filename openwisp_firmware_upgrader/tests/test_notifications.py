@@ -10,9 +10,10 @@ from openwisp_notifications.types import NOTIFICATION_TYPES
 from openwisp_users.tests.utils import TestMultitenantAdminMixin
 from swapper import load_model as load_any_model
 
-from .. import journal, notifications
-from ..actions.settle_batch import settle_batch, settle_ended
+from .. import notifications
 from ..exceptions import FirmwareNotChanged
+from ..state import journal
+from ..state.settle_batch import settle_batch, settle_ended
 from ..swapper import load_model
 from .devices import FakeDeviceMixin, reached
 

@@ -11,8 +11,8 @@ from django.test import TransactionTestCase
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from .. import journal, keeper, leases
 from ..exceptions import RecoverableFailure
+from ..state import journal, keeper, leases
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..testing import EXPECTED

@@ -11,10 +11,10 @@ from django.db.models import F, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.test import TransactionTestCase
 
-from .. import due_proofs, guarded_update, journal, leases
 from ..actions.first_half import find_older
-from ..change import Change, FromNow
-from ..prepared import Prepared, Slot
+from ..state import due, journal, leases, update
+from ..state.assignments import Change, FromNow
+from ..state.prepared import Prepared, Slot
 from ..statuses import Phase
 from ..swapper import load_model
 from .devices import FakeDeviceMixin
@@ -28,7 +28,7 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
         device, image = self._environment()
         self.operation = self._operation(device, image)
         self.model = load_model("UpgradeOperation")
-        guarded_update._statement.cache_clear()
+        update._statement.cache_clear()
 
     def _row(self):
         return self.model.objects.get(pk=self.operation.pk)
@@ -36,7 +36,7 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
     def _write(self, run=0, **options):
         self.operation.hold = SimpleNamespace(run=run)
         try:
-            return guarded_update.write(self.operation, Change(**options))
+            return update.write(self.operation, Change(**options))
         finally:
             self.operation.hold = None
 
@@ -67,7 +67,7 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
         prepared = self._row()
         rows = self.model.objects.filter(pk=self.operation.pk)
         rows.update(log="", log_times="", evidence={}, next_run_at=None)
-        guarded_update.update(rows, change)
+        update.update(rows, change)
         plain = self._row()
         for name in ("evidence", "log", "status", "phase", "runs"):
             self.assertEqual(getattr(prepared, name), getattr(plain, name), name)
@@ -147,7 +147,7 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
 class TestDueProofs(FakeDeviceMixin, TransactionTestCase):
     def setUp(self):
         super().setUp()
-        due_proofs.due_proofs.forget()
+        due.due_proofs.forget()
         device, image = self._environment()
         self.operation = self._operation(device, image)
 
@@ -158,26 +158,24 @@ class TestDueProofs(FakeDeviceMixin, TransactionTestCase):
     def test_an_empty_list_is_not_read_at_each_message(self):
         with self.assertNumQueries(1):
             for _message in range(20):
-                self.assertIsNone(due_proofs.claim(60))
+                self.assertIsNone(due.claim(60))
         self._make_due()
-        with mock.patch.object(due_proofs, "EMPTY", 0):
-            self.assertEqual(due_proofs.claim(60), (self.operation.pk, 2))
+        with mock.patch.object(due, "EMPTY", 0):
+            self.assertEqual(due.claim(60), (self.operation.pk, 2))
 
     def test_what_another_process_has_taken_is_passed_over(self):
         self._make_due(runs=5)
-        self.assertEqual(due_proofs.due_proofs.take(), (self.operation.pk, 5))
-        due_proofs.due_proofs.forget()
-        with mock.patch.object(
-            due_proofs, "_oldest", return_value=[(self.operation.pk, 4)]
-        ):
-            self.assertIsNone(due_proofs.claim(60))
-        due_proofs.due_proofs.forget()
-        self.assertEqual(due_proofs.claim(60), (self.operation.pk, 6))
+        self.assertEqual(due.due_proofs.take(), (self.operation.pk, 5))
+        due.due_proofs.forget()
+        with mock.patch.object(due, "_oldest", return_value=[(self.operation.pk, 4)]):
+            self.assertIsNone(due.claim(60))
+        due.due_proofs.forget()
+        self.assertEqual(due.claim(60), (self.operation.pk, 6))
 
     def test_an_old_list_is_read_again(self):
         gone = (self.operation.device_id, 1)
-        with mock.patch.object(due_proofs, "_oldest", return_value=[gone, gone]):
-            self.assertEqual(due_proofs.due_proofs.take(), gone)
+        with mock.patch.object(due, "_oldest", return_value=[gone, gone]):
+            self.assertEqual(due.due_proofs.take(), gone)
         self._make_due()
-        with mock.patch.object(due_proofs, "FRESH", 0):
-            self.assertEqual(due_proofs.claim(60), (self.operation.pk, 2))
+        with mock.patch.object(due, "FRESH", 0):
+            self.assertEqual(due.claim(60), (self.operation.pk, 2))

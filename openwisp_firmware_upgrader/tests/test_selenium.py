@@ -38,7 +38,7 @@ class TestDeviceAdmin(TestUpgraderMixin, SeleniumTestMixin, ChannelsLiveServerTe
     def setUp(self):
         super().setUp()
         # nobody upgrades anything here
-        publish = mock.patch("openwisp_firmware_upgrader.wakeups._publish")
+        publish = mock.patch("openwisp_firmware_upgrader.state.wakeups._publish")
         publish.start()
         self.addCleanup(publish.stop)
         self.addCleanup(self.web_driver.delete_all_cookies)

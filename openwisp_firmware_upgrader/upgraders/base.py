@@ -13,7 +13,6 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from paramiko import SSHException
 
-from .. import journal, keeper
 from ..exceptions import (
     DeviceRebooting,
     FirmwareUpgraderException,
@@ -21,6 +20,7 @@ from ..exceptions import (
     LeaseLost,
     RecoverableFailure,
 )
+from ..state import journal, keeper
 
 # what a link that breaks before the flash raises; nothing was lost
 LINK_FAILURES = (SSHException, EOFError, OSError, CommandTimeoutException)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from .. import settings as app_settings
-from ..naps import nap
+from ..state.clock import nap
 
 # the longest nap between two looks at the stop flag, in seconds
 NAP = 0.5

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..log_text import REASON_LINES
-from ..log_times import parsed
+from ..state.log import REASON_LINES
+from ..state.log_times import parsed
 from ..statuses import OperationStatus, Phase
 
 # a longer log is sent as its tail, clients that want all of it ask the REST API

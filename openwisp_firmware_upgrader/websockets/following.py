@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Length, Substr
 
-from ..log_times import parsed
+from ..state.log_times import parsed
 from ..statuses import FINISHED
 from ..swapper import load_model
 from . import events

@@ -12,7 +12,7 @@ from django.db import transaction
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
-from ..actions.settle_batch import settle_batch
+from ..state.settle_batch import settle_batch
 from ..statuses import FINISHED
 from . import events, groups, pace
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from .. import access
-from ..actions.settle_batch import count_operations
-from ..log_times import HEAVY
+from ..state.log_times import HEAVY
+from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, FINISHED, OperationStatus
 from ..swapper import load_model
 from . import events

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from stack import inventory
 
-from openwisp_firmware_upgrader import leases
+from openwisp_firmware_upgrader.state import leases
 from openwisp_firmware_upgrader.swapper import load_model
 from openwisp_firmware_upgrader.tasks import upgrade_firmware
 from openwisp_firmware_upgrader.testing import make_image

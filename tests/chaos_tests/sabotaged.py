@@ -23,7 +23,7 @@ def without_sha256() -> None:
 
 def without_claim() -> None:
     """A worker begins without taking the lease."""
-    from openwisp_firmware_upgrader import leases
+    from openwisp_firmware_upgrader.state import leases
 
     def claim(pk, run=None, *, seconds, due_only=True):
         rows = leases.operations().filter(pk=pk, status="in-progress")
@@ -41,13 +41,13 @@ def without_boot_id() -> None:
 
 def without_fencing() -> None:
     """A worker that lost its lease goes on writing."""
-    from openwisp_firmware_upgrader import guarded_update, keeper, leases
+    from openwisp_firmware_upgrader.state import keeper, leases, update
 
     def guarded(operation):
         rows = leases.operations()
         return rows.filter(pk=operation.pk, status="in-progress")
 
-    guarded_update.guarded = guarded
+    update.guarded = guarded
     keeper.Keeper._compare = lambda self, holds: None
     keeper.Hold.watch_clock = lambda self: None
 

@@ -27,21 +27,21 @@ from django.db.models.signals import post_save  # noqa: E402
 from stack import inventory  # noqa: E402
 from swapper import load_model as load_any_model  # noqa: E402
 
-from openwisp_firmware_upgrader import (  # noqa: E402
-    guarded_update,
-    journal,
-    keeper,
-    leases,
-    utils,
-    wakeups,
-)
 from openwisp_firmware_upgrader import settings as app_settings  # noqa: E402
+from openwisp_firmware_upgrader import utils  # noqa: E402
 from openwisp_firmware_upgrader.actions import (  # noqa: E402
     first_half,
     resume_operations,
     run_operation,
 )
 from openwisp_firmware_upgrader.exceptions import DeviceRebooting  # noqa: E402
+from openwisp_firmware_upgrader.state import (  # noqa: E402
+    journal,
+    keeper,
+    leases,
+    update,
+    wakeups,
+)
 from openwisp_firmware_upgrader.statuses import Phase  # noqa: E402
 from openwisp_firmware_upgrader.swapper import load_model  # noqa: E402
 
@@ -217,7 +217,7 @@ def patches(experiment, guard: bool):
         mock.patch.object(leases, "STAMP", timedelta(seconds=2)),
     ]
     if not guard:
-        known.append(mock.patch.object(guarded_update, "guarded", unguarded))
+        known.append(mock.patch.object(update, "guarded", unguarded))
     return known
 
 

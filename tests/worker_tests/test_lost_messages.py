@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("project")
 
 def test_an_empty_queue_is_noticed(project):
     """Redis keeps no empty list: the queue is then said to be missing."""
-    from openwisp_firmware_upgrader import tasks, wakeups
+    from openwisp_firmware_upgrader import tasks
+    from openwisp_firmware_upgrader.state import wakeups
 
     project.redis.flush()
     assert wakeups.queue_is_empty()
@@ -30,7 +31,7 @@ def test_an_empty_queue_is_noticed(project):
 def test_what_redis_forgot_does_not_wait_for_its_stamp(project):
     from stack import inventory
 
-    from openwisp_firmware_upgrader import leases
+    from openwisp_firmware_upgrader.state import leases
 
     owner = inventory.organization("Forgotten")
     firmware = inventory.Firmware(owner, name="forgotten")

@@ -12,8 +12,8 @@ from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
 from ...actions import launch_batch
-from ...actions.settle_batch import settle_batch
 from ...selectors.devices import dry_run, upgrader_class_of_batch
+from ...state.settle_batch import settle_batch
 from ...statuses import BatchStatus, OperationStatus
 from ...swapper import get_model_name
 from .operation import local_time

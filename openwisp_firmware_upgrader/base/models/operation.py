@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
-from ... import journal, leases
 from ...actions import cancel_operation, conclude_half, run_operation
-from ...actions.settle_batch import settle_batch
 from ...constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
+from ...state import journal, leases
+from ...state.settle_batch import settle_batch
 from ...statuses import OperationStatus, Phase
 from ...swapper import get_model_name
 from ...utils import get_upgrader_class_for_device, get_upgrader_schema_for_device

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from ...actions.fail_orphans import fail_orphans
 from ...actions.resume_operations import resume_operations
-from ...log_times import HEAVY
 from ...selectors.operations import operations_by_state
+from ...state.log_times import HEAVY
 
 SHOWN = 50
 

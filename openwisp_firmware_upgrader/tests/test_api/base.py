@@ -13,7 +13,7 @@ from openwisp_users.tests.utils import TestMultitenantAdminMixin
 from rest_framework.authtoken.models import Token
 from swapper import load_model as load_any_model
 
-from ... import wakeups
+from ...state import wakeups
 from ...swapper import load_model
 from ..base import TestUpgraderMixin
 

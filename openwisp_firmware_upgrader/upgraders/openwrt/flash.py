@@ -9,7 +9,6 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ... import journal
 from ...exceptions import (
     DeviceRebooting,
     FlashRefused,
@@ -18,6 +17,7 @@ from ...exceptions import (
     UpgradeCancelled,
 )
 from ...foreign_text import inline, quoted
+from ...state import journal
 from ...statuses import Phase, UpgradeProgress
 from . import handoff, ssh
 from .part import Part

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ... import journal, keeper
 from ...exceptions import RecoverableFailure, UpgradeAborted, UpgradeNotNeeded
 from ...images import read_metadata, sha256_and_size
 from ...images.release import release_of
+from ...state import journal, keeper
 from ...statuses import UpgradeProgress
 from . import ssh
 from .facts import UUID, FactsMixin, parse_uuid

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ... import journal
 from ...exceptions import RecoverableFailure, UpgradeAborted
+from ...state import journal
 from .facts import parse_available_kib, parse_meminfo_kib
 from .part import Part
 

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from ... import keeper
 from ...exceptions import DeviceNotReachableYet, FirmwareNotChanged, UpgradeFailed
+from ...state import keeper
 from ...statuses import UpgradeProgress
 from . import handoff, proof, ssh
 from .facts import UUID, parse_uuid

@@ -9,10 +9,10 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.translation import gettext as _
 
-from ... import journal
 from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
 from ...foreign_text import parse_number, quoted
 from ...images import ImageStream
+from ...state import journal
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
 from ..rate import Reports, Throttle

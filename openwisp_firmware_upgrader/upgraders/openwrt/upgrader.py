@@ -13,9 +13,9 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from paramiko import SSHException
 
-from ... import journal, keeper
 from ... import settings as app_settings
 from ...exceptions import UpgradeCancelled
+from ...state import journal, keeper
 from ...statuses import OperationStatus, Phase, UpgradeProgress
 from ..base import Step, StepRunner
 from ..probe import answers

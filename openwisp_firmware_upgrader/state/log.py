@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F, Func, TextField
 
-from .foreign_text import clean
+from ..foreign_text import clean
 from .log_times import Stamped
 
 LOG_LIMIT = 1024 * 1024

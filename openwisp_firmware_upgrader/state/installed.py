@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models import Exists, QuerySet
 from django.db.models.functions import Now
 
+from ..statuses import OperationStatus
+from ..swapper import load_model
 from .leases import operations
 from .prepared import Prepared, Slot
-from .statuses import OperationStatus
-from .swapper import load_model
 
 
 def note_installed(operation: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_save
 
-from .signals import firmware_upgrader_log_updated, upgrade_operation_recorded
+from ..signals import firmware_upgrader_log_updated, upgrade_operation_recorded
 
 logger = logging.getLogger(__name__)
 

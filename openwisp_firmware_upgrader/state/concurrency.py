@@ -19,10 +19,10 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from .. import settings as app_settings
+from ..statuses import SECOND_HALF, OperationStatus
 from . import leases
-from . import settings as app_settings
-from .database import steadily
-from .statuses import SECOND_HALF, OperationStatus
+from .resilience import steadily
 
 # of PostgreSQL's advisory locks, ours alone
 LOCK = 0x66770001

@@ -23,15 +23,15 @@ from openwisp_controller.connection.settings import (
     SSH_CONNECTION_TIMEOUT,
 )
 
-from . import leases
-from .exceptions import (
+from ..exceptions import (
     FirmwareUpgraderException,
     LeaseLost,
     TimeLimitExceeded,
     UpgradeCancelled,
 )
-from .naps import nap
-from .statuses import OperationStatus
+from ..statuses import OperationStatus
+from . import leases
+from .clock import nap
 
 logger = logging.getLogger(__name__)
 

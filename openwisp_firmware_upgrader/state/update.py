@@ -13,15 +13,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from .announcements import announce
-from .change import Change
-from .database import steadily
-from .exceptions import LeaseLost, UpgradeCancelled
-from .foreign_text import clean, clean_json
+from ..exceptions import LeaseLost, UpgradeCancelled
+from ..foreign_text import clean, clean_json
+from ..statuses import OperationStatus
+from .assignments import Change
+from .events import announce
 from .leases import operations
-from .log_text import take_pending
+from .log import take_pending
 from .prepared import Prepared, Slot
-from .statuses import OperationStatus
+from .resilience import steadily
 
 # set on an instance whose evidence has facts that were not stored yet
 NOTED = "_evidence_noted"

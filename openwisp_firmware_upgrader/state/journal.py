@@ -12,28 +12,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import JSONField, QuerySet, Value
 
-from .announcements import announce, remember_line
-from .change import Change, FromNow
-from .database import steadily
-from .foreign_text import clean
-from .guarded_update import (
-    NOTED,
-    change_of,
-    mirror,
-    store,
-    update,
-    why_lost,
-    with_facts,
-    write,
-)
+from ..foreign_text import clean
+from ..signals import firmware_upgrader_log_updated, upgrade_half_ending
+from ..statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
+from .assignments import Change, FromNow
+from .events import announce, remember_line
 from .installed import note_installed
 from .leases import operations
-from .log_text import lines_of_reason, take_pending
-from .signals import (
-    firmware_upgrader_log_updated,
-    upgrade_half_ending,
-)
-from .statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
+from .log import lines_of_reason, take_pending
+from .resilience import steadily
+from .update import NOTED, change_of, mirror, store, update, why_lost, with_facts, write
 
 
 def record(

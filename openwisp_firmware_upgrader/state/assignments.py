@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import DurationField, JSONField, TextField, Value
 from django.db.models.functions import Now
 
-from .log_text import appended
+from .log import appended
 from .prepared import Slot
 
 # the text as it begins a log, and as it continues one

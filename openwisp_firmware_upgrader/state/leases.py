@@ -17,11 +17,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, DurationField, F, IntegerField, Q, QuerySet, When
 from django.db.models.functions import Now
 
-from . import settings as app_settings
-from .database import steadily
+from .. import settings as app_settings
+from ..statuses import OperationStatus, Phase
+from ..swapper import load_model
 from .prepared import Prepared, Slot
-from .statuses import OperationStatus, Phase
-from .swapper import load_model
+from .resilience import steadily
 
 BUSY_DELAY = 5
 # how long a published wake-up may wait in the queue before it is given up

@@ -22,10 +22,10 @@ from django.db.models import (
 from django.db.models.functions import Now
 from django.db.models.signals import post_save
 
-from ..prepared import Prepared, Slot
 from ..signals import mass_upgrade_finished
 from ..statuses import BATCH_FINISHED, BatchStatus, OperationStatus
 from ..swapper import load_model
+from .prepared import Prepared, Slot
 
 ABANDONED_AT_ONCE = 100
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from ..statuses import SECOND_HALF, OperationStatus
 from . import leases
-from .database import steadily
-from .statuses import SECOND_HALF, OperationStatus
+from .resilience import steadily
 
 # how many are looked up at once
 AT_ONCE = 32

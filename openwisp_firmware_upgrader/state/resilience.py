@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from .exceptions import LeaseLost
-from .naps import nap
+from ..exceptions import LeaseLost
+from .clock import nap
 
 logger = logging.getLogger(__name__)
 

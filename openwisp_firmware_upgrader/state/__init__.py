@@ -1,0 +1,1 @@
+"""The rows of operations and batches, and who may write them."""
