@@ -4,9 +4,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import access
+from ..live import payloads
 from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, OperationStatus
-from ..websockets import events
 from .batch_rows import device_page
 from .scripts import NIL
 
@@ -85,7 +85,7 @@ def live_facts(batch):
         "total": counts["total_operations"],
         "elapsed": seconds(batch),
         "device_url": device_page(NIL),
-        **events.batch_numbers(counts),
+        **payloads.batch_numbers(counts),
     }
 
 

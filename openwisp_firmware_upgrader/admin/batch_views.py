@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ..actions.cancel_batch import cancel_batch
 from ..actions.retry_operations import retry_batch
-from ..websockets import states
+from ..live import snapshots
 from . import batch_filters
 from .batch_rows import last_line
 from .batch_summary import seconds, seen_by, times
@@ -53,8 +53,8 @@ class BatchViewsMixin:
         only some of thousands.
         """
         batch = find(self, request, pk, self.has_view_permission)
-        wanted = states.wanted_operations({"operations": request.GET.getlist("id")})
-        found = states.batch_state(batch.pk, wanted, request.user)
+        wanted = snapshots.wanted_operations({"operations": request.GET.getlist("id")})
+        found = snapshots.batch_state(batch.pk, wanted, request.user)
         seen_by(batch, request.user)
         for message in found:
             message["batch_status"].update(times(batch), elapsed=seconds(batch))

@@ -10,10 +10,10 @@ from ..filters import (
     OperationBuildFilter,
     OperationOrganizationFilter,
 )
+from ..live import payloads
 from ..state.log import reason
 from ..statuses import OperationStatus
 from ..swapper import load_model
-from ..websockets import events
 from .assets import OPERATION_JS
 from .labels import script_labels
 from .operation_views import OperationViewsMixin
@@ -170,8 +170,8 @@ def live_facts(operation):
         "status": operation.status,
         "progress": operation.progress,
         "phase": operation.phase,
-        "next_run_in": events.next_run_in(operation),
-        **events.times_beside(operation),
+        "next_run_in": payloads.next_run_in(operation),
+        **payloads.times_beside(operation),
     }
 
 

@@ -12,7 +12,7 @@ from swapper import load_model as load_any_model
 from .. import access
 from ..actions.cancel_operation import cancel_operation
 from ..actions.retry_operations import retry_operation
-from ..websockets import events, states
+from ..live import payloads, snapshots
 from .scripts import admin_url
 
 
@@ -37,7 +37,7 @@ class OperationViewsMixin:
     def state_view(self, request, pk):
         """Answers with what the socket of an operation sends at first."""
         operation = find(self, request, pk, self.has_view_permission)
-        return messages_of(states.operation_state(operation.pk, times=True))
+        return messages_of(snapshots.operation_state(operation.pk, times=True))
 
     @method_decorator(require_GET)
     def device_state_view(self, request, pk):
@@ -82,12 +82,12 @@ class OperationViewsMixin:
 def device_messages(pk):
     """Returns what the socket of a device sends at first."""
     found = []
-    for operation in states.recent_operations(pk):
-        data = events.operation_data(operation, whole=True)
+    for operation in snapshots.recent_operations(pk):
+        data = payloads.operation_data(operation, whole=True)
         del data["created"]
-        update = events.operation_update(data, operation)
-        told = events.times_beside(operation)
-        found.append(events.stamped({**update, **told}))
+        update = payloads.operation_update(data, operation)
+        told = payloads.times_beside(operation)
+        found.append(payloads.stamped({**update, **told}))
     return found
 
 

@@ -11,14 +11,11 @@ from django.contrib.auth.models import Permission
 from django.test import TransactionTestCase, tag
 from swapper import load_model as load_any_model
 
+from ..live import groups, payloads, snapshots
+from ..live.publishers import BatchUpgradeProgressPublisher, publish_operation
 from ..routing import get_routes
 from ..swapper import load_model
-from ..websockets import events, groups, states
 from ..websockets import sockets as module
-from ..websockets.publishers import (
-    BatchUpgradeProgressPublisher,
-    publish_operation,
-)
 from .devices import FakeDeviceMixin
 from .sockets import Socket
 
@@ -137,7 +134,7 @@ class TestSockets(FakeDeviceMixin, TransactionTestCase):
         self.assertEqual((answer["completed"], answer["total"]), (0, 1))
         self.assertEqual(answer["counts"]["failed"], 0)
         # without counts in the event there are none in what is told of it
-        bare = events.batch_status("failed", 2, 2)
+        bare = payloads.batch_status("failed", 2, 2)
         group = groups.batch_group(self.batch.pk)
         message = {"type": "batch_upgrade_progress", "data": bare}
         await get_channel_layer().group_send(group, message)
@@ -202,7 +199,7 @@ class TestSockets(FakeDeviceMixin, TransactionTestCase):
     async def test_s4_looks_are_shared_by_the_events_of_a_moment(self):
         socket = await self._open()
         await self._hears(socket, self.own)
-        with mock.patch.object(states, "seen_and_hidden") as look:
+        with mock.patch.object(snapshots, "seen_and_hidden") as look:
             for _number in range(3):
                 await self._publish(self.own)
                 await socket.receive_json_from()
@@ -254,7 +251,7 @@ class TestSockets(FakeDeviceMixin, TransactionTestCase):
         socket = await self._open()
         away = OSError("away")
         with (
-            mock.patch.object(states, "seen_and_hidden", side_effect=away),
+            mock.patch.object(snapshots, "seen_and_hidden", side_effect=away),
             self.assertLogs("openwisp_firmware_upgrader.websockets", "WARNING") as logs,
         ):
             await self._publish(self.own)

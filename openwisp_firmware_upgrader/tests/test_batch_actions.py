@@ -11,7 +11,6 @@ from django.test import TestCase, tag
 from django.test.utils import CaptureQueriesContext
 from swapper import load_model as load_any_model
 
-from .. import websockets
 from ..actions import launch_batch, resume_operations
 from ..actions.cancel_batch import cancel_batch
 from ..actions.delete_operations import (
@@ -20,6 +19,7 @@ from ..actions.delete_operations import (
     delete_operation,
 )
 from ..actions.retry_operations import retry_batch, retry_operation
+from ..live import transport
 from ..state import leases, wakeups
 from ..state.settle_batch import settle_ended
 from ..swapper import load_model
@@ -356,7 +356,7 @@ class TestRetry(BatchActionsMixin, TestCase):
         self.sent.reset_mock()
         # what runs on commit counts too: receivers, live events, wake-ups
         with (
-            mock.patch.object(websockets, "_run_coroutine_safely") as told,
+            mock.patch.object(transport, "run_coroutine_safely") as told,
             CaptureQueriesContext(connection) as queries,
             self.captureOnCommitCallbacks(execute=True),
         ):

@@ -10,8 +10,8 @@ from channels.layers import get_channel_layer
 from django.test import TransactionTestCase, tag
 
 from .. import websockets
+from ..live import groups, payloads, publishers, throttle
 from ..swapper import load_model
-from ..websockets import events, groups, pace, publishers
 from .devices import FakeDeviceMixin, reached
 
 OPERATION_KEYS = {
@@ -57,7 +57,7 @@ class Ear:
 class TestLiveEvents(FakeDeviceMixin, TransactionTestCase):
     def setUp(self):
         super().setUp()
-        pace._last.clear()
+        throttle._last.clear()
         self.device, self.image = self._environment()
 
     def _types(self, messages):
@@ -113,13 +113,13 @@ class TestLiveEvents(FakeDeviceMixin, TransactionTestCase):
     def test_deleted_image_is_null(self):
         operation = self._operation(self.device, self.image)
         operation.image = None
-        self.assertIsNone(events.operation_data(operation)["image"])
+        self.assertIsNone(payloads.operation_data(operation)["image"])
 
     def test_long_log_is_sent_as_its_tail(self):
         operation = self._operation(self.device, self.image)
         operation.log = "x" * 20_000 + "end"
-        data = events.operation_data(operation)
-        self.assertEqual(len(data["log"]), events.LOG_LIMIT)
+        data = payloads.operation_data(operation)
+        self.assertEqual(len(data["log"]), payloads.LOG_LIMIT)
         self.assertTrue(data["log"].endswith("end"))
         self.assertEqual(data["log_length"], 20_003)
 

@@ -9,13 +9,13 @@ from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
 from ..actions.insert_operations import Candidate, insert_operations
+from ..live.log_cursor import Follower
+from ..live.snapshots import operation_state
 from ..state import journal
 from ..state.log import LOG_LIMIT, reason
 from ..state.log_times import SPARE, parsed
 from ..statuses import OperationStatus
 from ..swapper import load_model
-from ..websockets.following import Follower
-from ..websockets.states import operation_state
 from .base import TestUpgraderMixin
 
 BatchUpgradeOperation = load_model("BatchUpgradeOperation")

@@ -17,12 +17,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from .. import websockets
+from ..live import groups, snapshots, transport
+from ..live.log_cursor import Follower
 from ..routing import get_routes
 from ..swapper import load_model
-from ..websockets import auth, groups, states
+from ..websockets import auth
 from ..websockets import sockets as module
-from ..websockets.following import Follower
-from ..websockets.sharing import Shared
+from ..websockets.single_flight import Shared
 from .devices import FakeDeviceMixin
 from .sockets import Socket, until
 
@@ -380,10 +381,10 @@ class TestFirmwareUpgradeSockets(FakeDeviceMixin, TransactionTestCase):
         logger.warning.assert_called()
         await socket.disconnect()
 
-    def test_seam_that_silences_publishing(self):
+    def test_publishing_goes_through_one_function(self):
         layer = get_channel_layer()
         with (
-            mock.patch.object(websockets, "_run_coroutine_safely") as run,
+            mock.patch.object(transport, "run_coroutine_safely") as run,
             mock.patch.object(layer, "group_send") as group_send,
         ):
             self.operation.save()
@@ -723,7 +724,7 @@ class TestProtocol2(FakeDeviceMixin, TransactionTestCase):
                 for _number in range(rows)
             )
             with CaptureQueriesContext(connection) as queries:
-                states.batch_page(batch.pk, 1, 100)
+                snapshots.batch_page(batch.pk, 1, 100)
             return len(queries)
 
         self.assertEqual(await sync_to_async(count)(1), await sync_to_async(count)(30))

@@ -9,12 +9,13 @@ from swapper import load_model as load_any_model
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
+from ..live import groups, payloads, snapshots
+from ..live.log_cursor import last_line, speaks_protocol_2
 from ..swapper import load_model
-from . import auth, events, groups, states
-from .following import last_line, speaks_protocol_2
-from .sharing import Shared
-from .sight import Sight
+from . import auth
+from .single_flight import Shared
 from .sockets import AuthenticatedWebSocketConsumer, FollowingConsumer
+from .visibility import Sight
 
 PAGE_SIZE = 100
 
@@ -39,15 +40,15 @@ class UpgradeProgressConsumer(FollowingConsumer):
             await self.follow([self.pk], known)
             return
         await self.unfollow()
-        times = events.asks_for_times(content)
-        state = partial(states.operation_state, self.pk, times=times)
+        times = payloads.asks_for_times(content)
+        state = partial(snapshots.operation_state, self.pk, times=times)
         await self.say(await seams.sync_to_async(state)())
 
     async def catch_up(self) -> None:
         """Tells what is new, or an end that was not heard of."""
         await super().catch_up()
         if self.followers is None and self.told:
-            state = partial(states.ended_operation, self.pk, self.told)
+            state = partial(snapshots.ended_operation, self.pk, self.told)
             await self.say(await seams.sync_to_async(state)())
 
     async def upgrade_progress(self, event: dict[str, Any]) -> None:
@@ -75,16 +76,17 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
         """Sends the batch with all its operations, or with one page of them."""
         if speaks_protocol_2(content):
             size = min(last_line(content.get("page_size")) or PAGE_SIZE, PAGE_SIZE)
-            page = min(last_line(content.get("page")) or 1, events.LAST_PAGE)
-            asked = (states.batch_page, self.pk, page, size)
+            page = min(last_line(content.get("page")) or 1, payloads.LAST_PAGE)
+            asked = (snapshots.batch_page, self.pk, page, size)
         else:
-            asked = (states.batch_state, self.pk, states.wanted_operations(content))
+            wanted = snapshots.wanted_operations(content)
+            asked = (snapshots.batch_state, self.pk, wanted)
         await self.say(await self.sight.answer(*asked, user=self.listener))
 
     async def catch_up(self) -> None:
         """Tells an end that was not heard of."""
         if self.told:
-            asked = (states.ended_batch, self.pk, self.told)
+            asked = (snapshots.ended_batch, self.pk, self.told)
             await self.say(await self.sight.answer(*asked, user=self.listener))
 
     async def batch_upgrade_progress(self, event: dict[str, Any]) -> None:
@@ -121,15 +123,15 @@ class DeviceUpgradeProgressConsumer(FollowingConsumer):
             await self.follow(found, {pk: last_line(n) for pk, n in known.items()})
             return
         await self.unfollow()
-        times = events.asks_for_times(content)
-        state = partial(states.device_operations, self.pk, times=times)
+        times = payloads.asks_for_times(content)
+        state = partial(snapshots.device_operations, self.pk, times=times)
         for operation in await seams.sync_to_async(state)():
-            beside = operation.pop(states.BESIDE, {})
-            message = {**events.operation_update(operation), **beside}
-            await self.send_json(events.stamped(message))
+            beside = operation.pop(snapshots.BESIDE, {})
+            message = {**payloads.operation_update(operation), **beside}
+            await self.send_json(payloads.stamped(message))
 
     def _recent(self) -> list[Any]:
-        return list(states.recent_operations(self.pk).values_list("pk", flat=True))
+        return list(snapshots.recent_operations(self.pk).values_list("pk", flat=True))
 
     async def send_update(self, event: dict[str, Any]) -> None:
         """Forwards an event."""

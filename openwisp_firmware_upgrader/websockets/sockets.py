@@ -13,8 +13,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
-from . import auth, events
-from .following import Follower
+from ..live import payloads
+from ..live.log_cursor import Follower
+from . import auth
 
 # seconds between two looks for what was lost on the way, and how many of them
 # go by until the authorization is checked again
@@ -154,7 +155,7 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
         """Sends messages, and remembers which status they tell."""
         for message in messages:
             await self.send_json(message)
-            self.told = events.status_told(message) or self.told
+            self.told = payloads.status_told(message) or self.told
 
     async def forward(self, event: dict[str, Any]) -> None:
         """Sends the payload of a group message as it is."""
@@ -208,7 +209,7 @@ class FollowingConsumer(AuthenticatedWebSocketConsumer):
 
     async def forward(self, event: dict[str, Any]) -> None:
         """Sends an event; to followers the news that it stands for."""
-        pk = events.operation_told(event["data"])
+        pk = payloads.operation_told(event["data"])
         async with self.telling:
             if self.followers is None or pk is None:
                 await super().forward(event)

@@ -24,9 +24,9 @@ from django.core.cache import cache
 from django.db import transaction
 
 from openwisp_firmware_upgrader import routing
+from openwisp_firmware_upgrader.live import groups, payloads
 from openwisp_firmware_upgrader.swapper import load_model
 from openwisp_firmware_upgrader.tests.sockets import Socket, until
-from openwisp_firmware_upgrader.websockets import events, groups
 from openwisp_firmware_upgrader.websockets import sockets as module
 
 from ..world import UNKNOWN
@@ -139,13 +139,15 @@ class Listener:
         rows = rows.select_related("device", "image__build__category")
         operation = await rows.aget(pk=self.target.failed.pk)
         if self.kind != "batch_id":
-            return events.operation_update(events.operation_data(operation), operation)
-        return events.operation_progress(
+            return payloads.operation_update(
+                payloads.operation_data(operation), operation
+            )
+        return payloads.operation_progress(
             operation.pk,
             operation.status,
             operation.progress,
             operation.modified,
-            events.device_info(operation),
+            payloads.device_info(operation),
         )
 
     async def close(self):

@@ -19,7 +19,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from . import pace
+from . import throttle
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Publisher:
         try:
             self._jobs.put_nowait((send, done))
         except queue.Full:
-            if pace.allows("dropped", DROPS_LOGGED_EVERY):
+            if throttle.allows("dropped", DROPS_LOGGED_EVERY):
                 logger.warning("Too many live events are waiting, some are dropped")
             done.set()
         return done

@@ -10,11 +10,9 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-# the package: what may be replaced there is looked up at each use
-from .. import websockets as seams
 from ..state.settle_batch import settle_batch
 from ..statuses import FINISHED
-from . import events, groups, pace
+from . import groups, payloads, throttle, transport
 
 BATCH_STATUS_EVERY = 1.0
 
@@ -36,11 +34,7 @@ class Publisher:
             return
         message = {"type": kind, "data": data}
         deliver = partial(self.channel_layer.group_send, group, message)
-        run = seams._run_coroutine_safely  # noqa: SLF001 others replace it
-        if self.waits:
-            run(deliver)
-        else:
-            run(deliver, waits=False)
+        transport.run_coroutine_safely(deliver, waits=self.waits)
 
 
 class UpgradeProgressPublisher(Publisher):
@@ -56,18 +50,18 @@ class UpgradeProgressPublisher(Publisher):
 
     def publish_progress(self, data: Mapping[str, Any]) -> None:
         """Sends a payload to the device's group, then to the operation's."""
-        data = events.stamped(data)
+        data = payloads.stamped(data)
         self.send(self.device_group_name, "send_update", data)
         if hasattr(self, "operation_group_name"):
             self.send(self.operation_group_name, "upgrade_progress", data)
 
     def publish_operation_update(self, operation_data: Mapping[str, Any]) -> None:
         """Sends an operation as the REST API shows it."""
-        self.publish_progress(events.operation_update(operation_data))
+        self.publish_progress(payloads.operation_update(operation_data))
 
     def publish_error(self, error_message: str) -> None:
         """Sends an error message."""
-        self.publish_progress(events.error(error_message))
+        self.publish_progress(payloads.error(error_message))
 
     @classmethod
     def handle_upgrade_operation_post_save(
@@ -93,7 +87,7 @@ class BatchUpgradeProgressPublisher(Publisher):
 
     def publish_progress(self, data: Mapping[str, Any]) -> None:
         """Sends a payload to the group of the batch."""
-        self.send(self.group_name, "batch_upgrade_progress", events.stamped(data))
+        self.send(self.group_name, "batch_upgrade_progress", payloads.stamped(data))
 
     def publish_operation_progress(
         self,
@@ -105,7 +99,7 @@ class BatchUpgradeProgressPublisher(Publisher):
     ) -> None:
         """Sends how far one operation has come, see ``events``."""
         self.publish_progress(
-            events.operation_progress(
+            payloads.operation_progress(
                 operation_id, status, progress, modified, device_info
             )
         )
@@ -118,7 +112,7 @@ class BatchUpgradeProgressPublisher(Publisher):
         counts: Mapping[str, int] | None = None,
     ) -> None:
         """Sends how many operations have ended, see ``events``."""
-        self.publish_progress(events.batch_status(status, completed, total, counts))
+        self.publish_progress(payloads.batch_status(status, completed, total, counts))
 
     def update_batch_status(self, batch: Any) -> None:
         """Stores what the operations of a batch amount to, and sends it."""
@@ -141,8 +135,8 @@ def publish_operation(operation: Any, waits: bool = True) -> None:
     publisher = UpgradeProgressPublisher(operation.device_id, operation.pk, waits)
     if publisher.channel_layer is None:
         return
-    data = events.operation_data(operation)
-    publisher.publish_progress(events.operation_update(data, operation))
+    data = payloads.operation_data(operation)
+    publisher.publish_progress(payloads.operation_update(data, operation))
     if operation.batch_id:
         BatchUpgradeProgressPublisher(
             operation.batch_id, waits
@@ -151,7 +145,7 @@ def publish_operation(operation: Any, waits: bool = True) -> None:
             operation.status,
             operation.progress,
             operation.modified,
-            events.device_info(operation),
+            payloads.device_info(operation),
         )
 
 
@@ -171,7 +165,7 @@ def operation_saved(operation: Any, by_engine: bool = False) -> None:
 
 def _is_time_to_count(operation: Any) -> bool:
     key = f"batch-{operation.batch_id}"
-    return operation.status in FINISHED and pace.allows(key, BATCH_STATUS_EVERY)
+    return operation.status in FINISHED and throttle.allows(key, BATCH_STATUS_EVERY)
 
 
 def batch_saved(batch: Any) -> None:

@@ -11,8 +11,9 @@ from .. import access
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
-from . import events, sockets, states
-from .sharing import Shared
+from ..live import payloads, snapshots
+from . import sockets
+from .single_flight import Shared
 
 
 class Sight:
@@ -43,7 +44,7 @@ class Sight:
         """
         if access.sees_all(user) or not isinstance(data, Mapping):
             return data
-        if operation := data.get("operation_id") or events.operation_told(data):
+        if operation := data.get("operation_id") or payloads.operation_told(data):
             return data if await self._shows(str(operation), user) else None
         if data.get("type") != "batch_status":
             return data
@@ -65,11 +66,11 @@ class Sight:
 
     async def _look(self, user: Any) -> None:
         now = time.monotonic()
-        seen, hidden = await self.answer(states.seen_and_hidden, self.pk, user=user)
+        seen, hidden = await self.answer(snapshots.seen_and_hidden, self.pk, user=user)
         self._seen, self._hidden, self._looked_at = set(seen), set(hidden), now
 
     async def _counted(self, data: Mapping[str, Any], user: Any) -> Any:
-        found = await self.answer(states.batch_status, self.pk, user=user)
+        found = await self.answer(snapshots.batch_status, self.pk, user=user)
         # the status is the batch's own, whoever asks
         numbers = {k: v for k, v in (found or {}).items() if k in data}
         return {**data, **numbers, "status": data.get("status")} if found else None

@@ -11,7 +11,7 @@ from django.db.models.functions import Length, Substr
 from ..state.log_times import parsed
 from ..statuses import FINISHED
 from ..swapper import load_model
-from . import events
+from . import payloads
 
 PROTOCOL = 2
 # what is told of an operation besides its log
@@ -106,8 +106,8 @@ class Follower:
         }
         if place in times:
             moment = datetime.fromtimestamp(times[place], timezone.utc)
-            message["time"] = events.local_time(moment)
-        return events.stamped(message)
+            message["time"] = payloads.local_time(moment)
+        return payloads.stamped(message)
 
     def _operation_message(self, row: dict[str, Any]) -> dict[str, Any]:
         image = row["image_id"]
@@ -119,11 +119,11 @@ class Follower:
             "phase": row["phase"],
             "progress": row["progress"],
             "last_seq": self.seq,
-            "modified": events.local_time(row["modified"]),
-            "created": events.local_time(row["created"]),
+            "modified": payloads.local_time(row["modified"]),
+            "created": payloads.local_time(row["created"]),
         }
-        message = {**events.operation_update(data), "protocol": PROTOCOL}
-        return events.stamped(message)
+        message = {**payloads.operation_update(data), "protocol": PROTOCOL}
+        return payloads.stamped(message)
 
 
 def _placed(text: str, seq: int, place: int) -> list[tuple[int, int, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from ..signals import upgrade_half_ending, upgrade_operation_recorded
-from . import pace, transport
+from . import throttle, transport
 from .publishers import publish_operation
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def recorded(
     """
     if "status" in changed or not (lines or changed & {"phase", "progress"}):
         return
-    if not lines and not pace.allows(f"progress-{instance.pk}", PROGRESS_EVERY):
+    if not lines and not throttle.allows(f"progress-{instance.pk}", PROGRESS_EVERY):
         instance.live_event_waits = True
         return
     instance.live_event_waits = False

@@ -11,8 +11,8 @@ from ..state.log_times import HEAVY
 from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, FINISHED, OperationStatus
 from ..swapper import load_model
-from . import events
-from .following import PROTOCOL
+from . import payloads
+from .log_cursor import PROTOCOL
 
 # operations of a device that its page shows
 RECENT = 5
@@ -32,10 +32,10 @@ def operation_state(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
     operation = load_model("UpgradeOperation").objects.filter(pk=pk).first()
     if operation is None:
         return []
-    data = events.operation_data(operation, whole=True)
-    update = events.operation_update(data, operation)
-    told = events.times_beside(operation) if times else {}
-    return [events.stamped({**update, **told})]
+    data = payloads.operation_data(operation, whole=True)
+    update = payloads.operation_update(data, operation)
+    told = payloads.times_beside(operation) if times else {}
+    return [payloads.stamped({**update, **told})]
 
 
 def batch_status(pk: Any, user: Any = None) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ def batch_status(pk: Any, user: Any = None) -> dict[str, Any] | None:
         "status": str(batch.status),
         "completed": counts["completed"],
         "total": counts["total_operations"],
-        **events.batch_numbers(counts),
+        **payloads.batch_numbers(counts),
     }
 
 
@@ -80,9 +80,9 @@ def batch_state(
         {
             "type": "batch_state",
             "batch_status": status,
-            "operations": [events.operation_data(row, whole=whole) for row in found],
+            "operations": [payloads.operation_data(row, whole=whole) for row in found],
             "phases": {str(row.pk): str(row.phase) for row in found},
-            "rows": {str(row.pk): events.row(row) for row in found},
+            "rows": {str(row.pk): payloads.row(row) for row in found},
         }
     ]
 
@@ -124,10 +124,10 @@ def device_operations(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
     """
     found = []
     for operation in recent_operations(pk):
-        data = events.operation_data(operation, whole=True)
+        data = payloads.operation_data(operation, whole=True)
         del data["created"]
-        told = events.times_beside(operation) if times else {}
-        data[BESIDE] = {**events.beside(operation), **told}
+        told = payloads.times_beside(operation) if times else {}
+        data[BESIDE] = {**payloads.beside(operation), **told}
         found.append(data)
     return found
 
@@ -166,7 +166,7 @@ def batch_page(
         "page_size": size,
         "pages": max(1, -(-status["total"] // size)),
     }
-    return [events.stamped(message)]
+    return [payloads.stamped(message)]
 
 
 def _of_page(operation: Any) -> dict[str, Any]:
@@ -178,8 +178,8 @@ def _of_page(operation: Any) -> dict[str, Any]:
         "image": str(image) if image else None,
         "status": operation.status,
         "progress": operation.progress,
-        "modified": events.local_time(operation.modified),
-        "created": events.local_time(operation.created),
+        "modified": payloads.local_time(operation.modified),
+        "created": payloads.local_time(operation.created),
     }
 
 
@@ -195,4 +195,4 @@ def ended_batch(pk: Any, told: str, user: Any = None) -> list[dict[str, Any]]:
     if not rows.filter(pk=pk, status__in=BATCH_FINISHED).exclude(status=told).exists():
         return []
     status = batch_status(pk, user)
-    return [events.stamped({**status, "type": "batch_status"})] if status else []
+    return [payloads.stamped({**status, "type": "batch_status"})] if status else []

@@ -1,0 +1,1 @@
+"""What pages and programs hear of upgrades as they happen."""
