@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.api.apps import ApiAppConfig
 
 from . import settings as app_settings
-from .checks import CHECKS
+from .checks.settings import CHECKS
 
 # ``manage.py check --tag firmware_upgrader``
 FIRMWARE_CHECKS = "firmware_upgrader"
@@ -44,19 +44,19 @@ class FirmwareUpdaterConfig(ApiAppConfig):
     def register_menu_groups(self):
         """Adds the group "Firmware" to the menu of the admin."""
         # models can be imported only once all apps are loaded
-        from .menu import register_menu  # noqa: PLC0415
+        from .reporting.menu import register_menu  # noqa: PLC0415
 
         register_menu()
 
     def register_dashboard_charts(self):
         """Adds the charts about firmware to the dashboard of the admin."""
-        from .dashboard import register_charts  # noqa: PLC0415 see above
+        from .reporting.dashboard import register_charts  # noqa: PLC0415 see above
 
         register_charts()
 
     def register_notification_types(self):
         """Registers what people are told about upgrades."""
-        from . import notifications  # noqa: PLC0415 see above
+        from .reporting import notifications  # noqa: PLC0415 see above
 
         notifications.register_types()
 

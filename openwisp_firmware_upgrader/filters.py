@@ -8,7 +8,7 @@ from openwisp_users.multitenancy import MultitenantRelatedOrgFilter as AnyRelate
 from swapper import load_model as load_any_model
 
 from .access import of_managed
-from .dashboard import UP_TO_DATE, VERSION, current, outdated
+from .reporting.dashboard import UP_TO_DATE, VERSION, current, outdated
 from .swapper import load_model
 
 

@@ -16,10 +16,11 @@ from django.db.models.signals import (
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
-from . import notifications, phase_log, websockets
+from . import websockets
 from .actions import delete_files
+from .checks.migrations import check_partial_chain, refuse_partial_chain
 from .foreign_text import inline
-from .migration_check import check_partial_chain, refuse_partial_chain
+from .reporting import notifications, phase_log
 from .signals import upgrade_operation_recorded
 from .state import wakeups
 from .statuses import OperationStatus, Phase

@@ -1,7 +1,7 @@
 """Settings of the app, read once from Django's settings.
 
-Code that can be affected at run time reads ``settings.NAME`` at call time. What is
-no dictionary where one is expected counts as not given: ``checks.py`` tells so.
+Code that can be affected at run time reads ``settings.NAME`` at call time. What is no
+dictionary where one is expected counts as not given: ``checks/settings.py`` warns.
 """
 
 from django.conf import settings

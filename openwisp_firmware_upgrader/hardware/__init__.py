@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
-from .. import rules
 from .. import settings as app_settings
+from ..checks import validators
 
 ImageMap = OrderedDict[str, dict[str, Any]]
 
@@ -47,7 +47,7 @@ def read_custom(
     return OrderedDict(
         (entry[0], {**entry[1], "boards": as_boards(entry[1]["boards"])})
         for entry in images
-        if not any(rules.custom_images([entry]))
+        if not any(validators.custom_images([entry]))
     )
 
 

@@ -15,7 +15,7 @@ from swapper import get_model_name as get_any_model_name
 from openwisp_firmware_upgrader import settings as app_settings
 from openwisp_firmware_upgrader.base.models import get_build_directory
 from openwisp_firmware_upgrader.hardware import FIRMWARE_IMAGE_TYPE_CHOICES
-from openwisp_firmware_upgrader.migration_check import PUBLISHED
+from openwisp_firmware_upgrader.checks.migrations import PUBLISHED
 from openwisp_firmware_upgrader.migrations import (
     create_permissions_for_default_groups,
 )

@@ -9,8 +9,9 @@ from unittest import mock
 from django.core.checks import run_checks
 from django.test import SimpleTestCase, override_settings
 
-from .. import checks, hardware
+from .. import hardware
 from .. import settings as app_settings
+from ..checks import settings as checks
 
 PREFIX = "OPENWISP_FIRMWARE_UPGRADER"
 IMAGE = {"label": "Custom", "boards": ("Board",)}

@@ -3,7 +3,7 @@
 from django.test import TestCase
 from django.urls import reverse
 
-from ..dashboard import POSITIONS
+from ..reporting.dashboard import POSITIONS
 from .test_admin import BaseTestAdmin
 
 

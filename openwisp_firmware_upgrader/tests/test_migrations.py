@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import TestCase, TransactionTestCase, tag
 from django.utils import timezone
 
-from ..migration_check import LABEL, PUBLISHED
+from ..checks.migrations import LABEL, PUBLISHED
 from ..swapper import load_model
 from .base import TestUpgraderMixin
 

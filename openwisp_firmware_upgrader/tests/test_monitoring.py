@@ -64,7 +64,7 @@ class TestMetrics(FakeDeviceMixin, TransactionTestCase):
         model.objects.filter(pk=operation.pk).update(**values)
 
     def _registry(self):
-        from ..metrics import register
+        from ..reporting.metrics import register
 
         registry = CollectorRegistry()
         register(registry)
@@ -131,7 +131,7 @@ class TestMetrics(FakeDeviceMixin, TransactionTestCase):
         self.assertEqual(self._value(registry, "queue_age_seconds"), 0)
 
     def test_a_scrape_costs_four_queries_with_any_number_of_rows(self):
-        from ..metrics import as_text
+        from ..reporting.metrics import as_text
 
         as_text()
         with CaptureQueriesContext(connection) as none:
@@ -149,7 +149,7 @@ class TestMetrics(FakeDeviceMixin, TransactionTestCase):
         self.assertNotIn("running: 0", output.getvalue())
 
     def test_command_without_the_extra(self):
-        name = "openwisp_firmware_upgrader.metrics"
+        name = "openwisp_firmware_upgrader.reporting.metrics"
         modules = {"prometheus_client": None}
         with mock.patch.dict(sys.modules, modules):
             sys.modules.pop(name, None)

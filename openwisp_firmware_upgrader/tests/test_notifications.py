@@ -10,8 +10,8 @@ from openwisp_notifications.types import NOTIFICATION_TYPES
 from openwisp_users.tests.utils import TestMultitenantAdminMixin
 from swapper import load_model as load_any_model
 
-from .. import notifications
 from ..exceptions import FirmwareNotChanged
+from ..reporting import notifications
 from ..state import journal
 from ..state.settle_batch import settle_batch, settle_ended
 from ..swapper import load_model
@@ -156,7 +156,7 @@ class TestOperations(NotificationMixin, TestCase):
 
     def test_what_goes_wrong_does_not_reach_the_upgrade(self):
         operation = self._launched()
-        send = "openwisp_firmware_upgrader.notifications.notify.send"
+        send = "openwisp_firmware_upgrader.reporting.notifications.notify.send"
         with mock.patch(send, side_effect=OSError), self.assertLogs(level="ERROR"):
             self._end(operation)
         operation.refresh_from_db()

@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
 def _metrics() -> str:
     try:
-        from ...metrics import as_text  # noqa: PLC0415 an extra need not be there
+        from ...reporting.metrics import as_text  # noqa: PLC0415 an extra need not be there
     except ImportError as error:
         text = _(
             "%(module)s is missing: install openwisp-firmware-upgrader[prometheus]"

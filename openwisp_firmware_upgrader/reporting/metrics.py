@@ -16,9 +16,9 @@ from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from .selectors.operations import operations_by_state
-from .statuses import OperationStatus, Phase
-from .swapper import load_model
+from ..selectors.operations import operations_by_state
+from ..statuses import OperationStatus, Phase
+from ..swapper import load_model
 
 PREFIX = "firmware_upgrader"
 # the window of durations

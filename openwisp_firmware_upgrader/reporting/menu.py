@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme.menu import MENU, ModelLink, register_menu_group
 
-from .swapper import get_model_name
+from ..swapper import get_model_name
 
 POSITION = 100
 OPERATIONS = 4

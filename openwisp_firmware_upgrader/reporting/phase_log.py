@@ -8,9 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from .statuses import Phase
+from ..statuses import Phase
 
-logger = logging.getLogger(__name__)
+# the documented name, wherever this module stands
+logger = logging.getLogger("openwisp_firmware_upgrader.phase_log")
 
 # where an operation was before a worker that has just loaded it moved it on
 BEFORE = {Phase.PREFLIGHT: Phase.QUEUED, Phase.VERIFY: Phase.REBOOT}

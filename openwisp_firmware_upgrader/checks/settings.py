@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from . import rules
+from . import validators
 
 LABEL = "firmware_upgrader"
 PREFIX = "OPENWISP_FIRMWARE"
@@ -25,71 +25,71 @@ Rule = Callable[[Any], Iterable[str]]
 SETTINGS: dict[str, tuple[str, Rule, str]] = {
     "OPENWISP_CUSTOM_OPENWRT_IMAGES": (
         "E010",
-        rules.custom_images,
+        validators.custom_images,
         '(("type-squashfs-sysupgrade.bin", {"label": "Name", "boards": ("Board",)}),)',
     ),
     f"{PREFIX}_UPGRADERS_MAP": (
         "E011",
-        rules.upgraders,
+        validators.upgraders,
         '{"update strategy": "path.of.the.upgrader.Class"}',
     ),
     f"{PREFIX}_UPGRADER_MAX_FILE_SIZE": (
         "E012",
-        rules.number(0, whole=True, none=True),
+        validators.number(0, whole=True, none=True),
         "31457280",
     ),
     f"{PREFIX}_UPGRADER_RETRY_OPTIONS": (
         "E013",
-        rules.keys(
-            max_retries=rules.number(0, whole=True, none=True),
-            retry_backoff=rules.either(rules.boolean, rules.number(0)),
-            retry_backoff_max=rules.number(1),
-            retry_jitter=rules.boolean,
-            default_retry_delay=rules.number(0, none=True),
+        validators.keys(
+            max_retries=validators.number(0, whole=True, none=True),
+            retry_backoff=validators.either(validators.boolean, validators.number(0)),
+            retry_backoff_max=validators.number(1),
+            retry_jitter=validators.boolean,
+            default_retry_delay=validators.number(0, none=True),
             others_allowed=True,
         ),
         '{"max_retries": 4, "retry_backoff": 60, "retry_backoff_max": 600, '
         '"retry_jitter": True}',
     ),
-    f"{PREFIX}_UPGRADER_TASK_TIMEOUT": ("E014", rules.number(1), "1500"),
+    f"{PREFIX}_UPGRADER_TASK_TIMEOUT": ("E014", validators.number(1), "1500"),
     f"{PREFIX}_UPGRADER_LEASE": (
         "E015",
-        rules.keys(seconds=rules.number(1), tick=rules.number(1)),
+        validators.keys(seconds=validators.number(1), tick=validators.number(1)),
         '{"seconds": 60, "tick": 30}',
     ),
     f"{PREFIX}_UPGRADER_CONCURRENCY": (
         "E016",
-        rules.keys(
-            total=rules.number(1, whole=True, none=True),
-            per_organization=rules.number(1, whole=True, none=True),
-            per_batch=rules.number(1, whole=True, none=True),
+        validators.keys(
+            total=validators.number(1, whole=True, none=True),
+            per_organization=validators.number(1, whole=True, none=True),
+            per_batch=validators.number(1, whole=True, none=True),
         ),
         '{"total": 50, "per_organization": 10, "per_batch": None}',
     ),
     f"{PREFIX}_UPGRADER_UPLOAD_RATE": (
         "E017",
-        rules.keys(
-            per_device=rules.number(1, whole=True, none=True),
-            per_worker=rules.number(1, whole=True, none=True),
+        validators.keys(
+            per_device=validators.number(1, whole=True, none=True),
+            per_worker=validators.number(1, whole=True, none=True),
         ),
         '{"per_device": 500_000, "per_worker": None}',
     ),
     f"{PREFIX}_UPGRADER_OPENWRT_SETTINGS": (
         "E018",
-        rules.keys(
-            reconnect_delay=rules.number(0),
-            reconnect_retry_delay=rules.number(0),
-            reconnect_max_retries=rules.number(1, whole=True),
-            upgrade_timeout=rules.number(1),
+        validators.keys(
+            reconnect_delay=validators.number(0),
+            reconnect_retry_delay=validators.number(0),
+            reconnect_max_retries=validators.number(1, whole=True),
+            upgrade_timeout=validators.number(1),
         ),
         '{"reconnect_delay": 180, "reconnect_retry_delay": 20, '
         '"reconnect_max_retries": 35, "upgrade_timeout": 90}',
     ),
-    f"{PREFIX}_UPGRADER_API": ("E019", rules.boolean, "True"),
-    f"{PREFIX}_API_BASEURL": ("E020", rules.text, '"/"'),
+    f"{PREFIX}_UPGRADER_API": ("E019", validators.boolean, "True"),
+    f"{PREFIX}_API_BASEURL": ("E020", validators.text, '"/"'),
     f"{PREFIX}_PRIVATE_STORAGE_INSTANCE": (
         "E021",
-        rules.storage,
+        validators.storage,
         '"project.storages.firmware", the path of an instance',
     ),
 }
@@ -116,13 +116,14 @@ def check_retry_options(**kwargs: Any) -> list[CheckMessage]:
     """Warns of options of Celery that the engine does not use."""
     name = f"{PREFIX}_UPGRADER_RETRY_OPTIONS"
     given = getattr(settings, name, None)
-    unused = sorted(set(given) - rules.RETRY_OPTIONS) if isinstance(given, dict) else []
+    keys = given if isinstance(given, dict) else ()
+    unused = sorted(set(keys) - validators.RETRY_OPTIONS)
     text = _("%(name)s: %(keys)s has no effect.")
     hint = _("The options that count are %(keys)s.")
     return [
         Warning(
             text % {"name": name, "keys": key},
-            hint=hint % {"keys": ", ".join(sorted(rules.RETRY_OPTIONS))},
+            hint=hint % {"keys": ", ".join(sorted(validators.RETRY_OPTIONS))},
             id=WITHOUT_EFFECT,
         )
         for key in unused

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme import register_dashboard_chart
 from swapper import get_model_name as get_any_model_name
 
-from .statuses import OperationStatus
-from .swapper import get_model_name, load_model
+from ..statuses import OperationStatus
+from ..swapper import get_model_name, load_model
 
 # free in OpenWISP's own modules
 POSITIONS = (30, 31, 32)

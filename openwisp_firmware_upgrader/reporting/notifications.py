@@ -25,13 +25,13 @@ from openwisp_notifications.types import (
 )
 from swapper import load_model as load_any_model
 
-from . import access
-from .exceptions import FirmwareNotChanged
-from .signals import mass_upgrade_finished
-from .state.log import reason
-from .state.settle_batch import count_operations
-from .statuses import BatchStatus, OperationStatus
-from .swapper import load_model
+from .. import access
+from ..exceptions import FirmwareNotChanged
+from ..signals import mass_upgrade_finished
+from ..state.log import reason
+from ..state.settle_batch import count_operations
+from ..statuses import BatchStatus, OperationStatus
+from ..swapper import load_model
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What people and their tools are shown of upgrades, beside the pages."""
