@@ -7,8 +7,8 @@ from openwisp_users.multitenancy import MultitenantOrgFilter as AnyOrgFilter
 from openwisp_users.multitenancy import MultitenantRelatedOrgFilter as AnyRelatedFilter
 from swapper import load_model as load_any_model
 
-from .access import of_managed
 from .reporting.dashboard import UP_TO_DATE, VERSION, current, outdated
+from .selectors.access import of_managed
 from .swapper import load_model
 
 

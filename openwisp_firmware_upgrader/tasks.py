@@ -13,8 +13,8 @@ from openwisp_utils.tasks import OpenwispCeleryTask
 
 from . import settings as app_settings
 from .actions import delete_files, launch_batch, pair_device, resume_operations
-from .actions import run_operation as running
-from .actions.retries import task_options
+from .engine import worker as running
+from .engine.retry_policy import task_options
 from .state.resilience import drop_broken_connection
 
 logger = logging.getLogger(__name__)

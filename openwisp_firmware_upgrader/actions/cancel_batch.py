@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from .. import access
+from ..selectors import access
 from ..state import journal
 from ..state.settle_batch import settle_batch
 from ..statuses import BatchStatus, OperationStatus

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from .. import access
+from ..selectors import access
 from ..swapper import load_model
 from .delete_operations import (
     BelongsToOthers,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from .. import access
+from ..selectors import access
 from ..state.settle_batch import is_launching
 from ..statuses import OperationStatus
 from ..swapper import load_model

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ..engine.verify import has_been_flashed
 from ..state import journal, keeper, leases
 from ..state.settle_batch import settle_ended
 from ..statuses import OperationStatus
-from .second_half import has_been_flashed
 
 SECONDS = 60
 

@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
+from ..engine.install import busy_text
+from ..selectors import eligibility
 from ..state import leases, wakeups
 from ..state.log_times import FirstTime
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..utils import get_upgrader_class_from_device_connection
-from . import eligibility
-from .first_half import busy_text
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from ..engine.retry_policy import longest_retry_delay
 from ..state import concurrency, journal, leases, wakeups
 from ..state.settle_batch import settle_abandoned, settle_ended
 from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
 from .launch_batch import continue_launches, launches_not_begun
-from .retries import longest_retry_delay
 
 logger = logging.getLogger(__name__)
 

@@ -15,14 +15,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import access
+from ..engine.install import busy_text
+from ..selectors import access
 from ..selectors.images import may_use
 from ..state import leases, wakeups
 from ..state.log_times import HEAVY
 from ..state.settle_batch import settle_batch
 from ..statuses import FINISHED, OperationStatus
 from ..swapper import load_model
-from .first_half import busy_text
 from .insert_operations import Candidate, insert_operations
 
 CHUNK = 500

@@ -5,7 +5,6 @@ from django.core.paginator import Paginator
 from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
-from .. import access
 from ..filters import (
     BuildCategoryFilter,
     BuildCategoryOrganizationFilter,
@@ -13,6 +12,7 @@ from ..filters import (
     GroupFilter,
     LocationFilter,
 )
+from ..selectors import access
 from ..state.log_times import HEAVY
 from ..swapper import load_model
 from . import batch_filters

@@ -2,7 +2,7 @@
 
 from django.contrib.admin.views.main import ChangeList
 
-from .. import access
+from ..selectors import access
 from ..statuses import OperationStatus
 from .build_list import count_of
 

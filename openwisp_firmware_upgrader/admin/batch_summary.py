@@ -3,8 +3,8 @@
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import access
 from ..live import payloads
+from ..selectors import access
 from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, OperationStatus
 from .batch_rows import device_page

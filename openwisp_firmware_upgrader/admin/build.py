@@ -7,10 +7,10 @@ from django.forms import Media
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
-from .. import access
 from ..actions.delete_firmware import refuse_deletion
 from ..actions.delete_operations import BelongsToOthers, StillInProgress
 from ..filters import CategoryFilter, CategoryOrganizationFilter
+from ..selectors import access
 from ..swapper import load_model
 from ..widgets import select2_media
 from .build_list import BuildChangeList

@@ -4,7 +4,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from .. import access
+from ..selectors import access
 from ..swapper import load_model
 
 

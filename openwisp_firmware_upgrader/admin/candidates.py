@@ -8,7 +8,7 @@ from django.http import Http404, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from ..candidates import find_candidates
+from ..selectors.candidates import find_candidates
 from .batch_filters import page_number
 from .confirmation_form import BatchUpgradeConfirmationForm
 

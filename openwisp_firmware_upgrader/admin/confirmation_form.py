@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from swapper import load_model as load_any_model
 
-from .. import access
+from ..selectors import access
 from ..swapper import load_model
 from ..widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
 from .assets import CONFIRMATION_JS

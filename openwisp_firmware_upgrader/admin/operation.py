@@ -4,13 +4,13 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from .. import access
 from ..filters import (
     OperationBatchFilter,
     OperationBuildFilter,
     OperationOrganizationFilter,
 )
 from ..live import payloads
+from ..selectors import access
 from ..state.log import reason
 from ..statuses import OperationStatus
 from ..swapper import load_model

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from .. import access
+from ..selectors import access
 from ..state.log_times import HEAVY
 from ..state.settle_batch import count_operations
 from ..statuses import BATCH_FINISHED, FINISHED, OperationStatus

@@ -13,9 +13,9 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from private_storage.views import PrivateStorageDetailView
 
-from .. import access
 from .. import settings as app_settings
 from ..actions.measure_image import measure_image
+from ..selectors import access
 from ..swapper import load_model
 from .servers import FirmwareImageServer
 

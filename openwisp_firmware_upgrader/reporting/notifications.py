@@ -25,8 +25,8 @@ from openwisp_notifications.types import (
 )
 from swapper import load_model as load_any_model
 
-from .. import access
 from ..exceptions import FirmwareNotChanged
+from ..selectors import access
 from ..signals import mass_upgrade_finished
 from ..state.log import reason
 from ..state.settle_batch import count_operations

@@ -9,12 +9,13 @@ from django.urls import reverse
 from openwisp_notifications.swapper import load_model as load_notification_model
 from swapper import load_model as load_any_model
 
-from .. import access, tasks
+from .. import tasks
 from ..actions import launch_batch
 from ..actions.cancel_batch import cancel_batch
 from ..actions.insert_operations import Candidate, insert_operations
 from ..actions.retry_operations import retry_batch, retry_operation
-from ..candidates import find_candidates
+from ..selectors import access
+from ..selectors.candidates import find_candidates
 from ..selectors.devices import related_device_firmwares
 from ..selectors.images import images_for_device
 from ..state import wakeups

@@ -20,7 +20,7 @@ from swapper import load_model as load_any_model
 
 from .. import hardware, tasks
 from .. import settings as app_settings
-from ..actions import retries
+from ..engine import retry_policy
 from ..swapper import load_model
 from ..upgraders.openwisp import OpenWisp1
 from ..upgraders.openwrt import OpenWrt
@@ -227,12 +227,12 @@ class TestBetter(FakeDeviceMixin, TransactionTestCase):
             "retry_jitter": False,
         }
         with mock.patch.object(app_settings, "RETRY_OPTIONS", options):
-            delays = [retries.retry_delay(attempt) for attempt in range(4)]
+            delays = [retry_policy.retry_delay(attempt) for attempt in range(4)]
             self.assertEqual(delays, [3, 6, 10, 10])
-            self.assertIsNone(retries.max_retries())
+            self.assertIsNone(retry_policy.max_retries())
         fixed = {"max_retries": 2, "default_retry_delay": 7}
         with mock.patch.object(app_settings, "RETRY_OPTIONS", fixed):
-            self.assertEqual(retries.retry_delay(3), 7)
+            self.assertEqual(retry_policy.retry_delay(3), 7)
 
     def test_better_12_the_legacy_path_says_what_it_does(self):
         device, image = self._environment()

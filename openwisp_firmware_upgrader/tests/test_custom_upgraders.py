@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.test import SimpleTestCase
 
-from ..actions.first_half import upgrade_with
+from ..engine.install import upgrade_with
 from ..exceptions import DeviceRebooting
 
 

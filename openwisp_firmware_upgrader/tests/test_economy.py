@@ -11,8 +11,8 @@ from django.test import TransactionTestCase
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from ..actions import run_operation
-from ..actions.open_connection import open_connection
+from ..engine import worker
+from ..engine.connections import open_connection
 from ..images import ImageStream
 from ..state import journal, keeper, leases
 from ..statuses import Phase
@@ -162,7 +162,7 @@ class TestMoves(FakeDeviceMixin, TransactionTestCase):
 class TestStaleWakeUps(FakeDeviceMixin, TransactionTestCase):
     def _work(self, pk, run):
         request = SimpleNamespace(called_directly=False, is_eager=False, args=[pk])
-        run_operation.work(SimpleNamespace(request=request), pk, run)
+        worker.work(SimpleNamespace(request=request), pk, run)
 
     def test_one_query_shows_that_another_slot_was_faster(self):
         device, image = self._environment()
@@ -182,6 +182,6 @@ class TestStaleWakeUps(FakeDeviceMixin, TransactionTestCase):
         operation = self._operation(device, image)
         pk = operation.pk
         operation.delete()
-        with self.assertLogs(run_operation.logger, "WARNING") as logs:
+        with self.assertLogs(worker.logger, "WARNING") as logs:
             self._work(pk, 1)
         self.assertIn(str(pk), logs.output[0])

@@ -13,9 +13,9 @@ from rest_framework.exceptions import ValidationError as ApiValidationError
 from rest_framework.serializers import Serializer
 from swapper import load_model as load_any_model
 
-from ..actions.conclude_half import conclude
 from ..admin.form_fields import StorableJSONField as AdminField
 from ..api.serializers.options import UpgradeOptionsField as ApiField
+from ..engine.outcomes import conclude
 from ..exceptions import RecoverableFailure
 from ..foreign_text import clean_json, is_storable, parse_json, parse_number
 from ..images.fwtool import INFO, MAGIC, TRAILER, crc32_of

@@ -13,7 +13,7 @@ from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionE
 from paramiko import transport as paramiko_transport
 from swapper import load_model as load_any_model
 
-from ..actions.open_connection import open_connection
+from ..engine.connections import open_connection
 from ..state import keeper, leases
 from ..upgraders.openwrt import ssh
 from .devices import FakeDeviceMixin

@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.test import TransactionTestCase
 
-from ..actions.first_half import find_older
+from ..engine.install import find_older
 from ..state import due, journal, leases, update
 from ..state.assignments import Change, FromNow
 from ..state.prepared import Prepared, Slot

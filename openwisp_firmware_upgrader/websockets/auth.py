@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from swapper import load_model as load_any_model
 
-from .. import access
+from ..selectors import access
 from ..swapper import load_model
 
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from .. import access
-
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
 from ..live import payloads, snapshots
+from ..selectors import access
 from . import sockets
 from .single_flight import Shared
 

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "openwisp_firmware_upgrader"
-STRICT = ["statuses", "exceptions", "selectors", "actions", "state", "upgraders"]
-STRICT += ["live", "images", "testing"]
+STRICT = ["statuses", "exceptions", "selectors", "actions", "engine", "state"]
+STRICT += ["upgraders", "live", "images", "testing"]
 
 
 def run(*command: str, **env: str) -> str:

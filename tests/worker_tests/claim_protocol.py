@@ -29,11 +29,8 @@ from swapper import load_model as load_any_model  # noqa: E402
 
 from openwisp_firmware_upgrader import settings as app_settings  # noqa: E402
 from openwisp_firmware_upgrader import utils  # noqa: E402
-from openwisp_firmware_upgrader.actions import (  # noqa: E402
-    first_half,
-    resume_operations,
-    run_operation,
-)
+from openwisp_firmware_upgrader.actions import resume_operations  # noqa: E402
+from openwisp_firmware_upgrader.engine import install, worker  # noqa: E402
 from openwisp_firmware_upgrader.exceptions import DeviceRebooting  # noqa: E402
 from openwisp_firmware_upgrader.state import (  # noqa: E402
     journal,
@@ -110,7 +107,7 @@ class Experiment:
                 self.seen["lost message"] += 1
                 continue
             try:
-                run_operation.work(Task(self, pk), pk, run)
+                worker.work(Task(self, pk), pk, run)
             except (Killed, Retry):
                 pass
             except Exception as error:  # noqa: BLE001 the test wants to see it
@@ -206,7 +203,7 @@ def patches(experiment, guard: bool):
         mock.patch.object(connection, "disconnect", lambda self: None),
         mock.patch.object(connection, "connector_instance", object(), create=True),
         mock.patch.object(
-            first_half, "get_upgrader_class_from_device_connection", lambda c: upgrader
+            install, "get_upgrader_class_from_device_connection", lambda c: upgrader
         ),
         mock.patch.object(
             utils, "get_upgrader_class_from_device_connection", lambda c: upgrader

@@ -3,7 +3,7 @@
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from openwisp_utils.api.serializers import ValidatedModelSerializer
 
-from ... import access
+from ...selectors import access
 
 UUID_EXAMPLE = "4e2d1d0c-6a1b-4b0f-9a52-3f6b3f1a7c11"
 

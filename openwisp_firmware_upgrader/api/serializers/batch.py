@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from ... import access
+from ...selectors import access
 from ...statuses import OperationStatus
 from ...swapper import load_model
 from .base import UUID_EXAMPLE, BaseMeta, BaseSerializer, ManagedChoices, shown_as

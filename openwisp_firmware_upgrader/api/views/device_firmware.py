@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 from swapper import load_model as load_any_model
 
-from ... import access
 from ...actions.assign_image import UnfinishedOperation
 from ...constants import DEACTIVATED_DEVICE_FIRMWARE_ERROR
+from ...selectors import access
 from ...swapper import load_model
 from .. import documentation as docs
 from ..serializers import DeviceFirmwareSerializer

@@ -8,9 +8,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
 
-from ... import access
 from ...actions.launch_once import KeyReused, launch_once
-from ...actions.summarize_preview import Preview
+from ...selectors import access
+from ...selectors.preview import Preview
 from ...swapper import load_model
 from .. import documentation as docs
 from ..permissions import LaunchPermission

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 from swapper import get_model_name as get_any_model_name
 
-from ...actions import cancel_operation, conclude_half, run_operation
+from ...actions import cancel_operation
 from ...constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
+from ...engine import outcomes, worker
 from ...state import journal, leases
 from ...state.settle_batch import settle_batch
 from ...statuses import OperationStatus, Phase
@@ -166,7 +167,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
 
     def upgrade(self, recoverable=True):
         """Upgrades the device, see ``actions.run_operation``."""
-        run_operation.run(self, recoverable=recoverable)
+        worker.run(self, recoverable=recoverable)
 
     def _recoverable_failure_handler(self, recoverable, error):
-        conclude_half.recoverable_failure(self, recoverable, error)
+        outcomes.recoverable_failure(self, recoverable, error)

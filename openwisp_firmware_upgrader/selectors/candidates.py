@@ -20,10 +20,10 @@ from django.db.models import (
 )
 from swapper import load_model as load_any_model
 
+from ..statuses import OperationStatus
+from ..swapper import load_model
 from . import access
-from .selectors.devices import dry_run
-from .statuses import OperationStatus
-from .swapper import load_model
+from .devices import dry_run
 
 KINDS = ("ready", "running", "without_credentials", "without_image", "offline")
 

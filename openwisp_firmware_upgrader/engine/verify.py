@@ -29,9 +29,9 @@ from ..statuses import SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
 from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
-from .conclude_half import end_by_verdict, wait_for_reboot, why
-from .first_half import make_upgrader
-from .open_connection import connections_of, open_connection
+from .connections import connections_of, open_connection
+from .install import make_upgrader
+from .outcomes import end_by_verdict, wait_for_reboot, why
 
 logger = logging.getLogger(__name__)
 

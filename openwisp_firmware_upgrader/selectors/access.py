@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from .swapper import load_model
+from ..swapper import load_model
 
 
 def sees_all(user: Any) -> bool:

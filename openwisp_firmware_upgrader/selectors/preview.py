@@ -10,9 +10,9 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from swapper import load_model as load_any_model
 
 from ..hardware import FIRMWARE_IMAGE_MAP
-from ..selectors.devices import firmwareless_devices, related_device_firmwares
 from ..statuses import OperationStatus
 from ..swapper import load_model
+from .devices import firmwareless_devices, related_device_firmwares
 
 
 class Preview:

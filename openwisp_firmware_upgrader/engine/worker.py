@@ -16,11 +16,11 @@ from ..exceptions import LeaseLost, RecoverableFailure
 from ..state import concurrency, due, keeper, leases, wakeups
 from ..state.clock import nap
 from ..statuses import OperationStatus
-from .clean_up_device import clean_up_cancelled
-from .conclude_half import conclude
-from .first_half import abort_if_younger, run_first_half
-from .retries import is_recoverable
-from .second_half import has_been_flashed, run_second_half
+from .cleanup import clean_up_cancelled
+from .install import abort_if_younger, run_first_half
+from .outcomes import conclude
+from .retry_policy import is_recoverable
+from .verify import has_been_flashed, run_second_half
 
 logger = logging.getLogger(__name__)
 

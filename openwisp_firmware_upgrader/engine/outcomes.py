@@ -31,7 +31,7 @@ from ..state.settle_batch import settle_ended
 from ..state.update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
-from .retries import retry_delay
+from .retry_policy import retry_delay
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from ..exceptions import (
     UpgradeFailed,
 )
 from ..foreign_text import inline
+from ..selectors import eligibility
 from ..state import journal, leases
 from ..state.prepared import Prepared, Slot
 from ..state.settle_batch import settle_ended
@@ -23,9 +24,8 @@ from ..state.update import why_lost
 from ..statuses import OperationStatus, Phase
 from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
-from . import eligibility
-from .open_connection import open_connection
-from .retries import max_retries
+from .connections import open_connection
+from .retry_policy import max_retries
 
 logger = logging.getLogger(__name__)
 

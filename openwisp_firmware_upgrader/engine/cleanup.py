@@ -9,7 +9,7 @@ from .. import settings as app_settings
 from ..exceptions import FirmwareUpgraderException
 from ..state import concurrency, keeper, leases
 from ..upgraders.openwrt.ssh import hang_up
-from .first_half import make_upgrader, working_connection
+from .install import make_upgrader, working_connection
 
 logger = logging.getLogger(__name__)
 
