@@ -6,27 +6,27 @@ from swapper import load_model as load_any_model
 
 from ..filters import FirmwareUpToDateFilter, FirmwareVersionFilter
 from ..swapper import load_model
-from .batch import BatchUpgradeOperationAdmin
-from .build import BuildAdmin, FirmwareImageInline
+from .batches.admin import BatchUpgradeOperationAdmin
+from .builds.admin import BuildAdmin, FirmwareImageInline
+from .builds.confirmation_form import BatchUpgradeConfirmationForm
 from .category import CategoryAdmin
-from .confirmation_form import BatchUpgradeConfirmationForm
-from .deletion import IN_PROGRESS_DELETE_MESSAGE, IN_PROGRESS_STATUS
-from .device import DeviceFirmwareInline, DeviceUpgradeOperationInline
-from .device_forms import (
+from .devices.admin import DeviceFirmwareInline, DeviceUpgradeOperationInline
+from .devices.forms import (
     DeviceFirmwareForm,
     DeviceFormSet,
     DeviceUpgradeOperationForm,
     DeviceUpgradeOperationFormSet,
 )
-from .guarded_input import GuardedInputMixin, guard_autocomplete, guard_input
-from .guarded_versions import GuardedVersionsMixin, guard_versions
-from .mixins import BaseAdmin, BaseVersionAdmin, ReadonlyUpgradeOptionsMixin
-from .operation import (
+from .operations.admin import (
     UpgradeOperationAdmin,
     UpgradeOperationForm,
     UpgradeOperationInline,
 )
-from .upgrades import BaseUpgradeAdmin
+from .shared.deletion import IN_PROGRESS_DELETE_MESSAGE, IN_PROGRESS_STATUS
+from .shared.guarded_input import GuardedInputMixin, guard_autocomplete, guard_input
+from .shared.guarded_versions import GuardedVersionsMixin, guard_versions
+from .shared.mixins import BaseAdmin, BaseVersionAdmin, ReadonlyUpgradeOptionsMixin
+from .shared.upgrades import BaseUpgradeAdmin
 
 Category = load_model("Category")
 Build = load_model("Build")

@@ -4,8 +4,8 @@ from django.contrib import admin
 
 from ..filters import MultitenantOrgFilter
 from ..swapper import load_model
-from .deletion import RunningUpgradesGuardMixin
-from .mixins import BaseVersionAdmin
+from .shared.deletion import RunningUpgradesGuardMixin
+from .shared.mixins import BaseVersionAdmin
 
 
 @admin.register(load_model("Category"))

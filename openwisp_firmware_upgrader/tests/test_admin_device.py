@@ -29,7 +29,7 @@ from ..admin import (
     UpgradeOperationForm,
     UpgradeOperationInline,
 )
-from ..admin.scripts import operation_cancel_url
+from ..admin.shared.page_data import operation_cancel_url
 from ..swapper import load_model
 from ..upgraders.openwisp import OpenWrt
 from .base import TestUpgraderMixin, change_url

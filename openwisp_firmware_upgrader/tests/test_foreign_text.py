@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError as ApiValidationError
 from rest_framework.serializers import Serializer
 from swapper import load_model as load_any_model
 
-from ..admin.form_fields import StorableJSONField as AdminField
+from ..admin.shared.form_fields import StorableJSONField as AdminField
 from ..api.serializers.options import UpgradeOptionsField as ApiField
 from ..engine.outcomes import conclude
 from ..exceptions import RecoverableFailure

@@ -8,7 +8,7 @@ from django.utils.translation import override
 
 import openwisp_firmware_upgrader
 
-from ..admin.labels import script_labels
+from ..admin.shared.labels import script_labels
 
 ROOT = Path(openwisp_firmware_upgrader.__file__).parent
 SCRIPTS = sorted((ROOT / "static" / "firmware-upgrader" / "js").glob("*.js"))

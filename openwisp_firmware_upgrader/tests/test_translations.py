@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.test import TestCase
 from django.utils.translation import override
 
-from ..admin.labels import script_labels
+from ..admin.shared.labels import script_labels
 from ..statuses import BatchStatus, OperationStatus, Phase
 from ..swapper import load_model
 from .test_admin_device import DevicePageMixin

@@ -166,7 +166,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         cancel_operation.cancel_operation(self)
 
     def upgrade(self, recoverable=True):
-        """Upgrades the device, see ``actions.run_operation``."""
+        """Upgrades the device, see ``engine.worker``."""
         worker.run(self, recoverable=recoverable)
 
     def _recoverable_failure_handler(self, recoverable, error):

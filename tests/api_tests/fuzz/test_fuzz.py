@@ -106,7 +106,7 @@ def test_a_request_survives_its_own_line(project):
 
 
 def test_a_missing_safeguard_is_noticed(project, monkeypatch):
-    from openwisp_firmware_upgrader.admin import guarded_input
+    from openwisp_firmware_upgrader.admin.shared import guarded_input
 
     from .fuzzer import fuzzing
 

@@ -5,25 +5,25 @@ from django.core.paginator import Paginator
 from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
-from ..filters import (
+from ...filters import (
     BuildCategoryFilter,
     BuildCategoryOrganizationFilter,
     BuildFilter,
     GroupFilter,
     LocationFilter,
 )
-from ..selectors import access
-from ..state.log_times import HEAVY
-from ..swapper import load_model
-from . import batch_filters
-from .assets import BATCH_JS
-from .batch_list import BatchChangeList
-from .batch_rows import with_links
-from .batch_summary import counts_of, live_facts, rate, seen_by, summary
-from .batch_views import BatchViewsMixin
-from .labels import script_labels
-from .scripts import NIL, admin_url, api_host, app_label, django_locale
-from .upgrades import BaseUpgradeAdmin
+from ...selectors import access
+from ...state.log_times import HEAVY
+from ...swapper import load_model
+from ..shared.assets import BATCH_JS
+from ..shared.labels import script_labels
+from ..shared.page_data import NIL, admin_url, api_host, app_label, django_locale
+from ..shared.upgrades import BaseUpgradeAdmin
+from . import filters
+from .changelist import BatchChangeList
+from .rows import with_links
+from .summary import counts_of, live_facts, rate, seen_by, summary
+from .views import BatchViewsMixin
 
 # characters of a log in which its last line is looked for
 LOG_TAIL = 300
@@ -170,8 +170,8 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
         status = request.GET.get("status", "")
         organization = request.GET.get("organization", "")
         rows = self.get_upgrade_operations(request, batch)
-        rows = batch_filters.filtered(rows, request.GET)
-        rows = batch_filters.ordered(rows, request.GET.get("o", ""))
+        rows = filters.filtered(rows, request.GET)
+        rows = filters.ordered(rows, request.GET.get("o", ""))
         page, paginator, found = self._paginate_operations(
             rows, request.GET.get("page", 1)
         )
@@ -186,19 +186,19 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
             "upgrade_operation_app_label": app_label("UpgradeOperation"),
             "upgrade_operation_path": admin_url("UpgradeOperation", "change", NIL),
             "django_locale": django_locale(),
-            "columns": batch_filters.columns(request),
-            "clear_filters_query": batch_filters.query_string(
+            "columns": filters.columns(request),
+            "clear_filters_query": filters.query_string(
                 request, status=None, organization=None
             ),
-            "kept_parameters": batch_filters.kept_parameters(request),
-            "previous_query": batch_filters.page_query(request, page.number - 1),
-            "next_query": batch_filters.page_query(request, page.number + 1),
+            "kept_parameters": filters.kept_parameters(request),
+            "previous_query": filters.page_query(request, page.number - 1),
+            "next_query": filters.page_query(request, page.number + 1),
             "summary": summary(batch),
             "api_host": api_host(request),
             "scripts": BATCH_JS,
             "labels": script_labels(),
             "batch_facts": live_facts(batch),
-            "csv_query": batch_filters.query_string(request),
+            "csv_query": filters.query_string(request),
             **self._links(request, batch),
         }
 
@@ -217,14 +217,14 @@ class BatchUpgradeOperationAdmin(BatchViewsMixin, BaseUpgradeAdmin):
         return rows.annotate(log_tail=Right("log", LOG_TAIL)).defer(*HEAVY)
 
     def _build_filter_specs(self, request, obj, current_status, current_org):
-        specs = [batch_filters.status_spec(request, current_status)]
+        specs = [filters.status_spec(request, current_status)]
         if obj.build.category.organization_id is None:
-            specs.append(batch_filters.organization_spec(request, current_org))
+            specs.append(filters.organization_spec(request, current_org))
         return specs
 
     def _paginate_operations(self, queryset, page_param, per_page=None):
         if not queryset.ordered:
             queryset = queryset.order_by("id")
         paginator = Paginator(queryset, per_page or self.device_upgrades_per_page)
-        page = paginator.page(batch_filters.page_number(paginator, page_param))
+        page = paginator.page(filters.page_number(paginator, page_param))
         return page, paginator, with_links(page.object_list)

@@ -12,7 +12,7 @@ from reversion.models import _safe_revert
 from reversion.revisions import _follow_relations_recursive, _get_options
 from swapper import load_model as load_any_model
 
-from ..swapper import load_model
+from ...swapper import load_model
 
 
 def model_of(version):

@@ -4,21 +4,21 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from ..filters import (
+from ...filters import (
     OperationBatchFilter,
     OperationBuildFilter,
     OperationOrganizationFilter,
 )
-from ..live import payloads
-from ..selectors import access
-from ..state.log import reason
-from ..statuses import OperationStatus
-from ..swapper import load_model
-from .assets import OPERATION_JS
-from .labels import script_labels
-from .operation_views import OperationViewsMixin
-from .scripts import admin_url, api_host, django_locale, operation_cancel_url
-from .upgrades import BaseUpgradeAdmin
+from ...live import payloads
+from ...selectors import access
+from ...state.log import reason
+from ...statuses import OperationStatus
+from ...swapper import load_model
+from ..shared.assets import OPERATION_JS
+from ..shared.labels import script_labels
+from ..shared.page_data import admin_url, api_host, django_locale, operation_cancel_url
+from ..shared.upgrades import BaseUpgradeAdmin
+from .views import OperationViewsMixin
 
 
 class UpgradeOperationForm(forms.ModelForm):

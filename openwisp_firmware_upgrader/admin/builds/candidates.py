@@ -8,8 +8,8 @@ from django.http import Http404, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from ..selectors.candidates import find_candidates
-from .batch_filters import page_number
+from ...selectors.candidates import find_candidates
+from ..batches.filters import page_number
 from .confirmation_form import BatchUpgradeConfirmationForm
 
 PER_PAGE = 20

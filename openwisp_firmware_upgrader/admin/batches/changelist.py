@@ -2,9 +2,9 @@
 
 from django.contrib.admin.views.main import ChangeList
 
-from ..selectors import access
-from ..statuses import OperationStatus
-from .build_list import count_of
+from ...selectors import access
+from ...statuses import OperationStatus
+from ..builds.changelist import count_of
 
 
 class BatchChangeList(ChangeList):

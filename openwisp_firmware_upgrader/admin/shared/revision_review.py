@@ -12,12 +12,12 @@ from django.contrib.auth import get_permission_codename
 from django.db.models import Max, Q
 from reversion.models import Version
 
-from ..actions.delete_operations import (
+from ...actions.delete_operations import (
     StillInProgress,
     still_needed_text,
     unfinished_operations,
 )
-from ..swapper import load_model
+from ...swapper import load_model
 from .revision_effects import (
     applied_versions,
     devices_of,

@@ -6,11 +6,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from swapper import load_model as load_any_model
 
-from ..selectors import access
-from ..swapper import load_model
-from ..widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
-from .assets import CONFIRMATION_JS
-from .form_fields import StorableJSONField
+from ...selectors import access
+from ...swapper import load_model
+from ...widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
+from ..shared.assets import CONFIRMATION_JS
+from ..shared.form_fields import StorableJSONField
 
 BatchUpgradeOperation = load_model("BatchUpgradeOperation")
 

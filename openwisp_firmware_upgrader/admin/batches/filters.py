@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
-from ..statuses import OperationStatus
+from ...statuses import OperationStatus
 
 # columns the operations may be ordered by, "-" before one reverses it
 ORDERS = {

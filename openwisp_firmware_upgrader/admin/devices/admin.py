@@ -15,20 +15,20 @@ from openwisp_controller.config.admin import (
 )
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
-from ..swapper import load_model
-from .assets import OPERATION_JS
-from .device_forms import (
+from ...swapper import load_model
+from ..operations.admin import UpgradeOperationInline
+from ..shared.assets import OPERATION_JS
+from ..shared.guarded_input import guard_input
+from ..shared.guarded_versions import guard_versions
+from ..shared.mixins import ReadonlyUpgradeOptionsMixin
+from ..shared.page_data import operation_cancel_url, script_json
+from .forms import (
     DeviceFirmwareForm,
     DeviceFormSet,
     DeviceUpgradeOperationForm,
     DeviceUpgradeOperationFormSet,
 )
-from .device_page import DevicePage
-from .guarded_input import guard_input
-from .guarded_versions import guard_versions
-from .mixins import ReadonlyUpgradeOptionsMixin
-from .operation import UpgradeOperationInline
-from .scripts import operation_cancel_url, script_json
+from .page import DevicePage
 
 RECENT = timedelta(days=7)
 

@@ -7,9 +7,9 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from ..actions.delete_operations import foreign_text
-from ..selectors import access
-from ..swapper import load_model
+from ...actions.delete_operations import foreign_text
+from ...selectors import access
+from ...swapper import load_model
 from .deletion import warn_once
 
 # what the names of rows are made of

@@ -7,14 +7,14 @@ from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
-from ..selectors.images import of_device
-from ..statuses import OperationStatus
-from ..swapper import load_model
-from ..widgets import FirmwareSchemaWidget
-from .assets import FIRMWARE_JS
-from .device_credentials import adds_or_keeps_credentials, removes_last_credentials
-from .form_fields import StorableJSONField
-from .operation import UpgradeOperationForm, live_facts
+from ...selectors.images import of_device
+from ...statuses import OperationStatus
+from ...swapper import load_model
+from ...widgets import FirmwareSchemaWidget
+from ..operations.admin import UpgradeOperationForm, live_facts
+from ..shared.assets import FIRMWARE_JS
+from ..shared.form_fields import StorableJSONField
+from .credentials import adds_or_keeps_credentials, removes_last_credentials
 
 
 class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):

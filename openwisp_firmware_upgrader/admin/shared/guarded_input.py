@@ -21,7 +21,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
-from ..foreign_text import is_storable
+from ...foreign_text import is_storable
 from .form_fields import CarefulChoiceField
 
 # patterns run for as long as somebody likes, and each database has its own; a range

@@ -5,15 +5,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import BlockDeleteAllowCascadeMixin
 
-from ..actions.delete_firmware import refuse_deletion
-from ..actions.delete_operations import (
+from ...actions.delete_firmware import refuse_deletion
+from ...actions.delete_operations import (
     LAUNCHING,
     UNFINISHED,
     BelongsToOthers,
     StillInProgress,
 )
-from ..state.settle_batch import is_launching
-from ..swapper import load_model
+from ...state.settle_batch import is_launching
+from ...swapper import load_model
 
 IN_PROGRESS_DELETE_MESSAGE = _(
     "Upgrades that are still in progress cannot be deleted. "

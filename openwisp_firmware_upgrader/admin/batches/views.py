@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from ..actions.cancel_batch import cancel_batch
-from ..actions.retry_operations import retry_batch
-from ..live import snapshots
-from . import batch_filters
-from .batch_rows import last_line
-from .batch_summary import seconds, seen_by, times
-from .operation_views import find, messages_of
-from .scripts import admin_url
+from ...actions.cancel_batch import cancel_batch
+from ...actions.retry_operations import retry_batch
+from ...live import snapshots
+from ..operations.views import find, messages_of
+from ..shared.page_data import admin_url
+from . import filters
+from .rows import last_line
+from .summary import seconds, seen_by, times
 
 CSV_CHUNK = 500
 # a cell that begins so is a formula for a spreadsheet
@@ -90,7 +90,7 @@ class BatchViewsMixin:
         """Answers with the results as CSV, those of the present filters."""
         batch = find(self, request, pk, self.has_view_permission)
         rows = self.get_upgrade_operations(request, batch)
-        rows = batch_filters.filtered(rows, request.GET)
+        rows = filters.filtered(rows, request.GET)
         rows = rows.select_related("device__organization", "image__build__category")
         response = StreamingHttpResponse(
             csv_lines(rows.order_by("device__name", "id")),

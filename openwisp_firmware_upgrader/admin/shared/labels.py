@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from ..statuses import BatchStatus, OperationStatus, Phase
+from ...statuses import BatchStatus, OperationStatus, Phase
 
 
 def script_labels():

@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from ..foreign_text import is_storable
+from ...foreign_text import is_storable
 
 
 class CarefulChoiceField(forms.ModelChoiceField):

@@ -9,12 +9,12 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from ..swapper import load_model
-from ..utils import get_upgrader_schema_for_device
+from ...swapper import load_model
+from ...utils import get_upgrader_schema_for_device
+from ..shared.labels import script_labels
+from ..shared.page_data import NIL, admin_url, script_json
 from . import candidates, choices
 from .confirmation_form import BatchUpgradeConfirmationForm
-from .labels import script_labels
-from .scripts import NIL, admin_url, script_json
 
 TEMPLATE = "upgrade_selected_confirmation.html"
 

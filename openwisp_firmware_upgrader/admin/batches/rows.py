@@ -3,7 +3,7 @@
 from django.urls import reverse
 from swapper import load_model as load_any_model
 
-from .scripts import admin_url
+from ..shared.page_data import admin_url
 
 
 def with_links(operations):

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from swapper import load_model as load_any_model
 
-from ..actions.cancel_operation import cancel_operation
-from ..actions.retry_operations import retry_operation
-from ..live import payloads, snapshots
-from ..selectors import access
-from .scripts import admin_url
+from ...actions.cancel_operation import cancel_operation
+from ...actions.retry_operations import retry_operation
+from ...live import payloads, snapshots
+from ...selectors import access
+from ..shared.page_data import admin_url
 
 
 class OperationViewsMixin:

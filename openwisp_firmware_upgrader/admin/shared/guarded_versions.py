@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Version
 
-from ..actions.delete_operations import StillInProgress
+from ...actions.delete_operations import StillInProgress
 from . import revision_effects
 from .revision_review import RevisionReview
 

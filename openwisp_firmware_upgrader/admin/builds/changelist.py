@@ -4,8 +4,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from ..selectors import access
-from ..swapper import load_model
+from ...selectors import access
+from ...swapper import load_model
 
 
 def count_of(rows, lookup):

@@ -3,12 +3,12 @@
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..live import payloads
-from ..selectors import access
-from ..state.settle_batch import count_operations
-from ..statuses import BATCH_FINISHED, OperationStatus
-from .batch_rows import device_page
-from .scripts import NIL
+from ...live import payloads
+from ...selectors import access
+from ...state.settle_batch import count_operations
+from ...statuses import BATCH_FINISHED, OperationStatus
+from ..shared.page_data import NIL
+from .rows import device_page
 
 NAMES = {
     OperationStatus.IN_PROGRESS: "in_progress",

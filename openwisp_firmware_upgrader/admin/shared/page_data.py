@@ -8,8 +8,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
-from .. import settings as app_settings
-from ..swapper import load_model
+from ... import settings as app_settings
+from ...swapper import load_model
 
 # stands for the id that scripts fill in
 NIL = str(uuid.UUID(int=0))

@@ -6,12 +6,12 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
-from ..state.log_times import HEAVY
-from ..statuses import OperationStatus
-from ..swapper import load_model
-from ..utils import get_upgrader_schema_for_device
-from .labels import script_labels
-from .scripts import django_locale
+from ...state.log_times import HEAVY
+from ...statuses import OperationStatus
+from ...swapper import load_model
+from ...utils import get_upgrader_schema_for_device
+from ..shared.labels import script_labels
+from ..shared.page_data import django_locale
 
 
 class DevicePage:

@@ -7,17 +7,17 @@ from django.forms import Media
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
-from ..actions.delete_firmware import refuse_deletion
-from ..actions.delete_operations import BelongsToOthers, StillInProgress
-from ..filters import CategoryFilter, CategoryOrganizationFilter
-from ..selectors import access
-from ..swapper import load_model
-from ..widgets import select2_media
-from .build_list import BuildChangeList
-from .deletion import RunningUpgradesGuardMixin
+from ...actions.delete_firmware import refuse_deletion
+from ...actions.delete_operations import BelongsToOthers, StillInProgress
+from ...filters import CategoryFilter, CategoryOrganizationFilter
+from ...selectors import access
+from ...swapper import load_model
+from ...widgets import select2_media
+from ..shared.deletion import RunningUpgradesGuardMixin
+from ..shared.mixins import BaseAdmin
+from ..shared.page_data import django_locale
+from .changelist import BuildChangeList
 from .mass_upgrade import MassUpgradeMixin
-from .mixins import BaseAdmin
-from .scripts import django_locale
 
 
 class FirmwareImageFormSet(forms.BaseInlineFormSet):

@@ -1,0 +1,1 @@
+"""The page of a build, and the mass upgrades launched from it."""

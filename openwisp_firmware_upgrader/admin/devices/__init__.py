@@ -1,0 +1,1 @@
+"""What the page of a device shows of its firmware."""
