@@ -1,0 +1,1 @@
+"""What people and tasks do, one verb per file."""

@@ -1,0 +1,1 @@
+"""The abstract models: fields, validation, and leaves that delegate."""

@@ -1,0 +1,1 @@
+"""Tests of the package; derived apps subclass their classes."""

@@ -1,4 +1,4 @@
-"""Small rooms: the ceilings of a module and of a function."""
+"""Small rooms: the ceilings of a folder, of a module and of a function."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "openwisp_firmware_upgrader"
 MODULE_LINES = 300
 FUNCTION_LINES = 40
+ROOT_MODULES = 16
+FOLDER_ENTRIES = 20
 # data tables, migrations and tests may be longer
 FREE = ("migrations", "tests")
 MODULES = sorted(
@@ -41,3 +43,24 @@ def test_functions_are_small(path):
         and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
     ]
     assert not long, f"{FUNCTION_LINES} lines allowed, name what its parts do: {long}"
+
+
+def test_root_of_the_package_is_small():
+    modules = sorted(path.name for path in PACKAGE.glob("*.py"))
+    modules.remove("__init__.py")
+    cure = "each concern has a folder, the chart of architecture.rst names them"
+    assert len(modules) <= ROOT_MODULES, f"{modules}: {cure}"
+
+
+def test_folders_are_small():
+    folders = {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}
+    # one file for each page and promise, named for whoever subclasses its classes
+    folders.remove(PACKAGE / "tests")
+    full = {
+        name(folder): len(entries)
+        for folder in folders
+        if len(entries := [*folder.glob("*.py"), *folder.glob("*/__init__.py")])
+        > FOLDER_ENTRIES
+    }
+    cure = f"{FOLDER_ENTRIES} allowed, sort them by what they are for"
+    assert not full, f"{full}: {cure}"

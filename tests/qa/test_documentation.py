@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -162,3 +163,10 @@ def test_documented_lines_put_the_guard_before_pages_of_other_apps():
     views = [line for line in done.stdout.splitlines() if line.endswith("_view")]
     assert len(views) == 6
     assert set(views) == names
+
+
+def test_chart_of_the_layers_is_the_contract():
+    drawn = runpy.run_path(str(ROOT / "scripts" / "draw_layers.py"))["drawn"]
+    page = (DOCS / "developer" / "architecture.rst").read_text()
+    assert "engine            What a worker does" in page
+    assert page == drawn(page), "run scripts/draw_layers.py"
