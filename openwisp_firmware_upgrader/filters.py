@@ -11,6 +11,9 @@ from .reporting.dashboard import UP_TO_DATE, VERSION, current, outdated
 from .selectors.access import of_managed
 from .swapper import load_model
 
+Build = load_model("Build")
+Category = load_model("Category")
+
 
 class ManagedChoicesMixin:
     """Renders the chosen object to who may choose it.
@@ -49,7 +52,7 @@ class CategoryOrganizationFilter(MultitenantOrgFilter):
     """Builds of one organization's categories."""
 
     parameter_name = "category__organization"
-    rel_model = load_model("Category")
+    rel_model = Category
 
 
 class BuildCategoryFilter(MultitenantRelatedOrgFilter):
@@ -58,7 +61,7 @@ class BuildCategoryFilter(MultitenantRelatedOrgFilter):
     field_name = "category"
     parameter_name = "build__category"
     title = _("category")
-    rel_model = load_model("Build")
+    rel_model = Build
 
 
 class BuildFilter(MultitenantRelatedOrgFilter):
@@ -91,7 +94,7 @@ class BuildCategoryOrganizationFilter(MultitenantOrgFilter):
     """Mass upgrades to builds of one organization's categories."""
 
     parameter_name = "build__category__organization"
-    rel_model = load_model("Category")
+    rel_model = Category
 
 
 class OperationOrganizationFilter(MultitenantOrgFilter):
@@ -135,7 +138,7 @@ class FirmwareVersionFilter(SimpleListFilter):
 
     def lookups(self, request, model_admin):
         """Returns the versions of the builds the user may see."""
-        rows = load_model("Build").objects.order_by("version")
+        rows = Build.objects.order_by("version")
         if not request.user.is_superuser:
             managed = Q(category__organization__in=request.user.organizations_managed)
             rows = rows.filter(managed | Q(category__organization=None))

@@ -6,7 +6,11 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from . import websockets
+from .websockets import (
+    BatchUpgradeProgressConsumer,
+    DeviceUpgradeProgressConsumer,
+    UpgradeProgressConsumer,
+)
 
 PREFIX = "ws/firmware-upgrader"
 
@@ -20,15 +24,15 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 websocket_urlpatterns: list[Any] = [
     path(
         f"{PREFIX}/upgrade-operation/<uuid:operation_id>/",
-        websockets.UpgradeProgressConsumer.as_asgi(),
+        UpgradeProgressConsumer.as_asgi(),
     ),
     path(
         f"{PREFIX}/batch-upgrade-operation/<uuid:batch_id>/",
-        websockets.BatchUpgradeProgressConsumer.as_asgi(),
+        BatchUpgradeProgressConsumer.as_asgi(),
     ),
     path(
         f"{PREFIX}/device/<uuid:device_id>/",
-        websockets.DeviceUpgradeProgressConsumer.as_asgi(),
+        DeviceUpgradeProgressConsumer.as_asgi(),
     ),
     # last: channels answers a path without route with a traceback, and what is below
     # the prefix is nobody else's

@@ -15,7 +15,20 @@ from . import settings as app_settings
 from .actions import delete_files, launch_batch, pair_device, resume_operations
 from .engine import worker as running
 from .engine.retry_policy import task_options
+from .exceptions import RecoverableFailure
 from .state.resilience import drop_broken_connection
+from .swapper import load_model
+
+__all__ = [
+    "RecoverableFailure",
+    "batch_upgrade_operation",
+    "create_all_device_firmwares",
+    "create_device_firmware",
+    "delete_firmware_files",
+    "load_model",
+    "resume_upgrades",
+    "upgrade_firmware",
+]
 
 logger = logging.getLogger(__name__)
 

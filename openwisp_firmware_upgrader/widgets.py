@@ -9,6 +9,7 @@ from openwisp_controller.config.widgets import JsonSchemaWidget
 
 from .swapper import load_model
 
+DeviceFirmware = load_model("DeviceFirmware")
 UpgradeOperation = load_model("UpgradeOperation")
 _options = UpgradeOperation._meta  # noqa: SLF001 documented by Django
 

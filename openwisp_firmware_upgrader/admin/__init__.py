@@ -4,8 +4,20 @@ from django.contrib import admin
 from openwisp_controller.config.admin import DeviceAdmin
 from swapper import load_model as load_any_model
 
-from ..filters import FirmwareUpToDateFilter, FirmwareVersionFilter
+from ..filters import (
+    BuildCategoryFilter,
+    BuildCategoryOrganizationFilter,
+    BuildFilter,
+    CategoryFilter,
+    CategoryOrganizationFilter,
+    FirmwareUpToDateFilter,
+    FirmwareVersionFilter,
+    GroupFilter,
+    LocationFilter,
+)
 from ..swapper import load_model
+from ..utils import get_upgrader_schema_for_device
+from ..widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
 from .batches.admin import BatchUpgradeOperationAdmin
 from .builds.admin import BuildAdmin, FirmwareImageInline
 from .builds.confirmation_form import BatchUpgradeConfirmationForm
@@ -57,8 +69,13 @@ __all__ = [
     "BatchUpgradeOperationAdmin",
     "Build",
     "BuildAdmin",
+    "BuildCategoryFilter",
+    "BuildCategoryOrganizationFilter",
+    "BuildFilter",
     "Category",
     "CategoryAdmin",
+    "CategoryFilter",
+    "CategoryOrganizationFilter",
     "Device",
     "DeviceAdmin",
     "DeviceConnection",
@@ -72,16 +89,22 @@ __all__ = [
     "DeviceUpgradeOperationInline",
     "FirmwareImage",
     "FirmwareImageInline",
+    "FirmwareSchemaWidget",
+    "GroupFilter",
     "GuardedInputMixin",
     "GuardedVersionsMixin",
     "Location",
+    "LocationFilter",
+    "MassUpgradeSelect2Widget",
     "Organization",
     "ReadonlyUpgradeOptionsMixin",
     "UpgradeOperation",
     "UpgradeOperationAdmin",
     "UpgradeOperationForm",
     "UpgradeOperationInline",
+    "admin",
+    "get_upgrader_schema_for_device",
     "guard_input",
     "guard_versions",
-    "admin",
+    "load_model",
 ]

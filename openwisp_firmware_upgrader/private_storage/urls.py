@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from .. import settings as app_settings
+from ..settings import IMAGE_URL_PATH
 from .views import firmware_image_download
 
 urlpatterns = [
     path(
-        f"{app_settings.IMAGE_URL_PATH}<path:path>",
+        f"{IMAGE_URL_PATH}<path:path>",
         firmware_image_download,
         name="serve_private_file",
     )

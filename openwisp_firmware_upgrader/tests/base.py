@@ -28,6 +28,10 @@ try:
 except ImportError:  # an extra that only tests in a browser need
     BaseSeleniumTestMixin = object
 
+Build = load_model("Build")
+Category = load_model("Category")
+DeviceFirmware = load_model("DeviceFirmware")
+FirmwareImage = load_model("FirmwareImage")
 Device = load_any_model("config", "Device")
 DeviceGroup = load_any_model("config", "DeviceGroup")
 Credentials = load_any_model("connection", "Credentials")

@@ -1,5 +1,6 @@
 """Serializers of the REST API; import them from here, the rooms inside may move."""
 
+from ...swapper import load_model
 from .base import BaseMeta, BaseSerializer
 from .batch import (
     BatchUpgradeOperationListSerializer,
@@ -13,18 +14,32 @@ from .device_firmware import DeviceFirmwareSerializer
 from .image import FirmwareImageSerializer
 from .operation import DeviceUpgradeOperationSerializer, UpgradeOperationSerializer
 
+BatchUpgradeOperation = load_model("BatchUpgradeOperation")
+Build = load_model("Build")
+Category = load_model("Category")
+DeviceFirmware = load_model("DeviceFirmware")
+FirmwareImage = load_model("FirmwareImage")
+UpgradeOperation = load_model("UpgradeOperation")
+
 __all__ = [
     "BaseMeta",
     "BaseSerializer",
+    "BatchUpgradeOperation",
     "BatchUpgradeOperationListSerializer",
     "BatchUpgradeOperationSerializer",
     "BatchUpgradeSerializer",
+    "Build",
     "BuildSerializer",
+    "Category",
     "CategoryRelationSerializer",
     "CategorySerializer",
+    "DeviceFirmware",
     "DeviceFirmwareSerializer",
     "DeviceUpgradeOperationSerializer",
+    "FirmwareImage",
     "FirmwareImageSerializer",
     "PreviewSerializer",
+    "UpgradeOperation",
     "UpgradeOperationSerializer",
+    "load_model",
 ]

@@ -1,6 +1,19 @@
 """Views of the REST API; import them from here, the rooms inside may move."""
 
+from ...swapper import load_model
+from ..filters import DeviceUpgradeOperationFilter, UpgradeOperationFilter
 from ..permissions import UpgradeOperationCancelPermission
+from ..serializers import (
+    BatchUpgradeOperationListSerializer,
+    BatchUpgradeOperationSerializer,
+    BatchUpgradeSerializer,
+    BuildSerializer,
+    CategorySerializer,
+    DeviceFirmwareSerializer,
+    DeviceUpgradeOperationSerializer,
+    FirmwareImageSerializer,
+    UpgradeOperationSerializer,
+)
 from .batch import (
     BatchUpgradeOperationCancelView,
     BatchUpgradeOperationDetailView,
@@ -45,31 +58,55 @@ from .operation import (
     upgrade_operation_retry,
 )
 
+BatchUpgradeOperation = load_model("BatchUpgradeOperation")
+Build = load_model("Build")
+Category = load_model("Category")
+DeviceFirmware = load_model("DeviceFirmware")
+FirmwareImage = load_model("FirmwareImage")
+UpgradeOperation = load_model("UpgradeOperation")
+
 __all__ = [
+    "BatchUpgradeOperation",
     "BatchUpgradeOperationCancelView",
     "BatchUpgradeOperationDetailView",
+    "BatchUpgradeOperationListSerializer",
     "BatchUpgradeOperationListView",
     "BatchUpgradeOperationRetryView",
+    "BatchUpgradeOperationSerializer",
+    "BatchUpgradeSerializer",
+    "Build",
     "BuildBatchUpgradeView",
     "BuildDetailView",
     "BuildListView",
+    "BuildSerializer",
+    "Category",
     "CategoryDetailView",
     "CategoryListView",
+    "CategorySerializer",
+    "DeviceFirmware",
     "DeviceFirmwareDetailView",
+    "DeviceFirmwareSerializer",
+    "DeviceUpgradeOperationFilter",
     "DeviceUpgradeOperationListView",
     "DeviceUpgradeOperationMixin",
+    "DeviceUpgradeOperationSerializer",
+    "FirmwareImage",
     "FirmwareImageDetailView",
     "FirmwareImageDownloadView",
     "FirmwareImageListView",
     "FirmwareImageMixin",
+    "FirmwareImageSerializer",
     "ImageTypeListView",
     "ProtectedAPIMixin",
     "RelatedDeviceAPIMixin",
+    "UpgradeOperation",
     "UpgradeOperationCancelPermission",
     "UpgradeOperationCancelView",
     "UpgradeOperationDetailView",
+    "UpgradeOperationFilter",
     "UpgradeOperationListView",
     "UpgradeOperationRetryView",
+    "UpgradeOperationSerializer",
     "api_batch_upgrade",
     "batch_upgrade_operation_cancel",
     "batch_upgrade_operation_detail",
@@ -85,6 +122,7 @@ __all__ = [
     "firmware_image_download",
     "firmware_image_list",
     "image_type_list",
+    "load_model",
     "upgrade_operation_cancel",
     "upgrade_operation_detail",
     "upgrade_operation_list",

@@ -16,6 +16,7 @@ class CategoryListView(ProtectedAPIMixin, generics.ListCreateAPIView):
 
     queryset = Category.objects.all()
     serializer_class = CategorySerializer
+    organization_field = "organization"
     filter_backends = (StableOrderingFilter,)
     ordering_fields = ("name", "created", "modified")
     ordering = ("-name", "-created")
@@ -29,6 +30,7 @@ class CategoryDetailView(
 
     queryset = Category.objects.select_related("organization")
     serializer_class = CategorySerializer
+    organization_field = "organization"
 
 
 category_list = CategoryListView.as_view()
