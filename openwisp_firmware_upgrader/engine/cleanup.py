@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from .. import settings as app_settings
 from ..exceptions import FirmwareUpgraderException
+from ..protocols import Operation, PrimaryKey
 from ..state import concurrency, keeper, leases
 from ..upgraders.openwrt.ssh import hang_up
 from .install import make_upgrader, working_connection
@@ -14,7 +14,7 @@ from .install import make_upgrader, working_connection
 logger = logging.getLogger(__name__)
 
 
-def clean_up_cancelled(operation_id: Any, run: int | None) -> bool:
+def clean_up_cancelled(operation_id: PrimaryKey, run: int | None) -> bool:
     """Tidies up the device of a cancelled operation and gives its lease back.
 
     Arguments:
@@ -35,7 +35,7 @@ def clean_up_cancelled(operation_id: Any, run: int | None) -> bool:
     return True
 
 
-def _clean_up(operation: Any) -> None:
+def _clean_up(operation: Operation) -> None:
     left = operation.evidence.get("services_stopped")
     if not left and not operation.evidence.get("remote_path"):
         return

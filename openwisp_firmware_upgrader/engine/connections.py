@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from openwisp_controller.connection.base.models import AbstractDeviceConnection
 from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
+from ..protocols import Device, DeviceConnection, Operation
 from ..state import keeper
 from ..upgraders.openwrt.packets import guard
 
@@ -16,7 +15,9 @@ SSH = f"{Ssh.__module__}.{Ssh.__qualname__}"
 CONTROLLERS = AbstractDeviceConnection.get_working_connection.__func__
 
 
-def open_connection(operation: Any, device: Any, found: list[Any] | None = None) -> Any:
+def open_connection(
+    operation: Operation, device: Device, found: list[DeviceConnection] | None = None
+) -> DeviceConnection:
     """Returns an open connection of a device, the first that works.
 
     Arguments:
@@ -40,12 +41,12 @@ def open_connection(operation: Any, device: Any, found: list[Any] | None = None)
     raise NoWorkingDeviceConnectionError(connection=tried)
 
 
-def _is_replaced(model: Any) -> bool:
+def _is_replaced(model: type[DeviceConnection]) -> bool:
     found = getattr(model.get_working_connection, "__func__", None)
     return found is not CONTROLLERS
 
 
-def connections_of(device: Any, **which: Any) -> list[Any]:
+def connections_of(device: Device, **which: object) -> list[DeviceConnection]:
     """Returns the enabled connections of a device, those that work first.
 
     Arguments:

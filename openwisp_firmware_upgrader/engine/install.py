@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import cast
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 
@@ -16,6 +16,14 @@ from ..exceptions import (
     UpgradeFailed,
 )
 from ..foreign_text import inline
+from ..protocols import (
+    DeviceConnection,
+    Image,
+    Operation,
+    PrimaryKey,
+    Upgrader,
+    UpgraderClass,
+)
 from ..selectors import eligibility
 from ..state import journal, leases
 from ..state.prepared import Prepared, Slot
@@ -33,7 +41,7 @@ logger = logging.getLogger(__name__)
 INCOMPATIBLE = "Incompatible ssh peer"
 
 
-def run_first_half(operation: Any) -> None:
+def run_first_half(operation: Operation) -> None:
     """Upgrades the device up to the moment it reboots.
 
     Arguments:
@@ -43,22 +51,23 @@ def run_first_half(operation: Any) -> None:
     """
     refuse_impossible(operation)
     journal.record(operation, phase=Phase.PREFLIGHT, progress=0)
+    image = cast("Image", operation.image)
     connection = working_connection(operation)
     operation.hold.connection = connection
     try:
         upgrader = make_upgrader(operation, connection)
         _refuse_options(operation, type(upgrader))
-        upgrade_with(upgrader, operation.image.file)
+        upgrade_with(upgrader, image.file)
     finally:
         hang_up(connection)
-        operation.image.close_file()
+        image.close_file()
     success = OperationStatus.SUCCESS
     if not journal.finish(operation, success, installed=True):
         raise why_lost(operation)
     settle_ended(operation)
 
 
-def upgrade_with(upgrader: Any, image: Any) -> None:
+def upgrade_with(upgrader: Upgrader, image: object) -> None:
     """Runs the first half of an upgrader, which may be a third party's.
 
     Arguments:
@@ -76,7 +85,7 @@ def upgrade_with(upgrader: Any, image: Any) -> None:
         raise
 
 
-def refuse_impossible(operation: Any) -> None:
+def refuse_impossible(operation: Operation) -> None:
     """Raises the outcome of an operation that cannot be carried out."""
     _refuse_after_deaths(operation)
     device = operation.device
@@ -104,7 +113,7 @@ def refuse_impossible(operation: Any) -> None:
     _refuse_what_has_changed(operation)
 
 
-def _refuse_what_has_changed(operation: Any) -> None:
+def _refuse_what_has_changed(operation: Operation) -> None:
     # it may have waited for long since it was launched
     device, user = operation.device, operation.created_by
     problem = eligibility.device_problem(device, operation.image)
@@ -114,13 +123,13 @@ def _refuse_what_has_changed(operation: Any) -> None:
         raise UpgradeAborted(problem)
 
 
-def _refuse_options(operation: Any, upgrader_class: Any) -> None:
+def _refuse_options(operation: Operation, upgrader_class: UpgraderClass) -> None:
     options = operation.upgrade_options
     if problem := eligibility.options_problem(upgrader_class, options):
         raise UpgradeAborted(problem)
 
 
-def _refuse_after_deaths(operation: Any) -> None:
+def _refuse_after_deaths(operation: Operation) -> None:
     limit = max_retries()
     deaths = operation.attempts - operation.evidence.get("failures", 0)
     if limit is None or operation.attempts <= limit or deaths < 1:
@@ -132,14 +141,14 @@ def _refuse_after_deaths(operation: Any) -> None:
     raise UpgradeFailed(text % {"deaths": deaths})
 
 
-def find_older(operation: Any) -> Any:
+def find_older(operation: Operation) -> PrimaryKey | None:
     """Returns the key of an older unfinished operation of the device, or None."""
     values = {"device": operation.device_id, "created": operation.created}
     found = OLDER.first(pk=operation.pk, **values)
     return found[0] if found else None
 
 
-def _older() -> Any:
+def _older() -> QuerySet[Operation]:
     rows = leases.operations()
     created = Slot.of(rows.model, "created")
     same_time = Q(created=created, pk__lt=Slot.of(rows.model, "pk"))
@@ -154,7 +163,7 @@ def _older() -> Any:
 OLDER = Prepared(_older)
 
 
-def busy_text(older: Any) -> str:
+def busy_text(older: PrimaryKey) -> str:
     """Returns the reason of an operation that came second to ``older``."""
     text = _(
         "Another upgrade operation (%(older)s) is in progress for this device, "
@@ -163,7 +172,7 @@ def busy_text(older: Any) -> str:
     return text % {"older": older}
 
 
-def abort_if_younger(operation: Any) -> bool:
+def abort_if_younger(operation: Operation) -> bool:
     """Aborts an operation nobody holds when an older one is in progress."""
     older = find_older(operation)
     if older is None:
@@ -174,7 +183,7 @@ def abort_if_younger(operation: Any) -> bool:
     return ended
 
 
-def working_connection(operation: Any) -> Any:
+def working_connection(operation: Operation) -> DeviceConnection:
     """Returns an open connection of the operation's device.
 
     Raises UpgradeAborted without any SSH connection, RecoverableFailure when
@@ -192,7 +201,7 @@ def working_connection(operation: Any) -> Any:
         ) from error
 
 
-def _refuse_too_old(operation: Any) -> None:
+def _refuse_too_old(operation: Operation) -> None:
     # no retry changes the algorithms of a device
     rows = operation.device.deviceconnection_set.filter(enabled=True)
     reasons = list(rows.values_list("failure_reason", flat=True))
@@ -214,7 +223,7 @@ def _no_connection_text() -> str:
     )
 
 
-def _log_failures(operation: Any) -> None:
+def _log_failures(operation: Operation) -> None:
     text = _("Failed to connect with %(device)s using %(credentials)s. Error: %(why)s")
     rows = operation.device.deviceconnection_set.select_related("credentials")
     for connection in rows:
@@ -226,7 +235,7 @@ def _log_failures(operation: Any) -> None:
         operation.log_line(text % values, save=False)
 
 
-def make_upgrader(operation: Any, connection: Any) -> Any:
+def make_upgrader(operation: Operation, connection: DeviceConnection) -> Upgrader:
     """Returns the upgrader of a connection, not started.
 
     Raises UpgradeAborted when there is none for its update strategy.

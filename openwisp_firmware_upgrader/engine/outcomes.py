@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..exceptions import (
     UpgradeCancelled,
 )
 from ..foreign_text import inline, quoted
+from ..protocols import DeviceConnection, Operation
 from ..state import journal, leases
 from ..state.resilience import LOST
 from ..state.settle_batch import settle_ended
@@ -39,7 +41,7 @@ logger = logging.getLogger(__name__)
 MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, *LOST)
 
 
-def conclude(error: BaseException, operation: Any, *, recoverable: bool) -> None:
+def conclude(error: BaseException, operation: Operation, *, recoverable: bool) -> None:
     """Stores what the end of a half means.
 
     Arguments:
@@ -56,7 +58,9 @@ def conclude(error: BaseException, operation: Any, *, recoverable: bool) -> None
     _conclude(error, operation, recoverable)
 
 
-def end_by_verdict(operation: Any, error: FirmwareUpgraderException | None) -> None:
+def end_by_verdict(
+    operation: Operation, error: FirmwareUpgraderException | None
+) -> None:
     """Ends a flashed operation by what was found out about its device.
 
     Arguments:
@@ -70,7 +74,11 @@ def end_by_verdict(operation: Any, error: FirmwareUpgraderException | None) -> N
 
 
 def finish(
-    operation: Any, status: str, *, installed: bool = False, lines: Any = ()
+    operation: Operation,
+    status: str,
+    *,
+    installed: bool = False,
+    lines: Iterable[str] = (),
 ) -> None:
     """Ends the operation; somebody else's end is left as it is."""
     if journal.finish(operation, status, installed=installed, lines=lines):
@@ -79,7 +87,7 @@ def finish(
         leave(operation)
 
 
-def leave(operation: Any) -> None:
+def leave(operation: Operation) -> None:
     """Lets go of an operation that is not this worker's any more.
 
     The lease of a cancelled one is given back now that its device is tidy.
@@ -92,7 +100,11 @@ def leave(operation: Any) -> None:
 
 
 def wait_for_reboot(
-    operation: Any, *, delay: float | None = None, lines: Any = (), attempts: int = 0
+    operation: Operation,
+    *,
+    delay: float | None = None,
+    lines: Iterable[str] = (),
+    attempts: int = 0,
 ) -> None:
     """Lets go until the device may be back.
 
@@ -108,7 +120,7 @@ def wait_for_reboot(
     _suspend(operation, delay=delay, **fields)
 
 
-def _suspend(operation: Any, *, delay: float, **fields: Any) -> None:
+def _suspend(operation: Operation, *, delay: float, **fields: Any) -> None:
     if not journal.suspend(operation, delay=delay, **fields):
         leave(operation)
     elif operation.hold is not None:
@@ -132,7 +144,7 @@ def _text_of(error: BaseException) -> list[str]:
 
 
 @singledispatch
-def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
+def _conclude(error: BaseException, operation: Operation, recoverable: bool) -> None:
     logger.error("The upgrade operation %s failed", operation.pk, exc_info=error)
     lines = _text_of(error) or [type(error).__name__]
     finish(operation, OperationStatus.FAILED, lines=lines)
@@ -140,7 +152,7 @@ def _conclude(error: BaseException, operation: Any, recoverable: bool) -> None:
 
 @_conclude.register
 def _outcome(
-    error: FirmwareUpgraderException, operation: Any, recoverable: bool
+    error: FirmwareUpgraderException, operation: Operation, recoverable: bool
 ) -> None:
     status = error.status or OperationStatus.FAILED
     operation.ended_by = error
@@ -149,32 +161,36 @@ def _outcome(
 
 
 @_conclude.register
-def _lease_lost(error: LeaseLost, operation: Any, recoverable: bool) -> None:
+def _lease_lost(error: LeaseLost, operation: Operation, recoverable: bool) -> None:
     logger.warning("Lost the lease of the upgrade operation %s", operation.pk)
     journal.status_of(operation)
 
 
 @_conclude.register
-def _cancelled(error: UpgradeCancelled, operation: Any, recoverable: bool) -> None:
+def _cancelled(
+    error: UpgradeCancelled, operation: Operation, recoverable: bool
+) -> None:
     finish(operation, OperationStatus.CANCELLED)
 
 
 @_conclude.register(OperationalError)
 @_conclude.register(InterfaceError)
-def _database_lost(error: Exception, operation: Any, recoverable: bool) -> None:
+def _database_lost(error: Exception, operation: Operation, recoverable: bool) -> None:
     # never an outcome: the lease runs out and somebody else goes on
     logger.error("Lost the database during an upgrade", exc_info=error)
 
 
 @_conclude.register
-def _database_refused(error: DatabaseError, operation: Any, recoverable: bool) -> None:
+def _database_refused(
+    error: DatabaseError, operation: Operation, recoverable: bool
+) -> None:
     # a schema that is being migrated may fit at the next attempt
     logger.error("Could not store operation %s", operation.pk, exc_info=error)
     recoverable_failure(operation, recoverable, RecoverableFailure(why(error)))
 
 
 @_conclude.register
-def _data_refused(error: DataError, operation: Any, recoverable: bool) -> None:
+def _data_refused(error: DataError, operation: Operation, recoverable: bool) -> None:
     logger.error("Could not store operation %s", operation.pk, exc_info=error)
     text = _(
         "The database refused to store what the device or the image said, nothing "
@@ -185,19 +201,21 @@ def _data_refused(error: DataError, operation: Any, recoverable: bool) -> None:
 
 @_conclude.register(BrokerError)
 @_conclude.register(RedisError)
-def _server_lost(error: Exception, operation: Any, recoverable: bool) -> None:
+def _server_lost(error: Exception, operation: Operation, recoverable: bool) -> None:
     # saving a device connection may publish tasks and clear caches: that broker or
     # cache did not answer says nothing about the device
     recoverable_failure(operation, recoverable, RecoverableFailure(str(error)))
 
 
 @_conclude.register
-def _rebooting(error: DeviceRebooting, operation: Any, recoverable: bool) -> None:
+def _rebooting(error: DeviceRebooting, operation: Operation, recoverable: bool) -> None:
     wait_for_reboot(operation, delay=error.delay, lines=_text_of(error))
 
 
 @_conclude.register
-def _gave_up(error: ReconnectionFailed, operation: Any, recoverable: bool) -> None:
+def _gave_up(
+    error: ReconnectionFailed, operation: Operation, recoverable: bool
+) -> None:
     connection = getattr(operation.hold, "connection", None)
     if connection is not None:
         flag_not_working(connection, str(error))
@@ -205,7 +223,7 @@ def _gave_up(error: ReconnectionFailed, operation: Any, recoverable: bool) -> No
     finish(operation, OperationStatus.FAILED, installed=error.installed, lines=lines)
 
 
-def flag_not_working(connection: Any, reason: str) -> None:
+def flag_not_working(connection: DeviceConnection, reason: str) -> None:
     """Notes on a device connection that it does not work any more."""
     connection.is_working = False
     connection.failure_reason = reason
@@ -215,13 +233,15 @@ def flag_not_working(connection: Any, reason: str) -> None:
 
 @_conclude.register(TimeLimitExceeded)
 @_conclude.register(SoftTimeLimitExceeded)
-def _timed_out(error: Exception, operation: Any, recoverable: bool) -> None:
+def _timed_out(error: Exception, operation: Operation, recoverable: bool) -> None:
     logger.warning("The upgrade operation %s timed out", operation.pk)
     finish(operation, OperationStatus.FAILED, lines=[timed_out_text()])
 
 
 @_conclude.register
-def _recoverable(error: RecoverableFailure, operation: Any, recoverable: bool) -> None:
+def _recoverable(
+    error: RecoverableFailure, operation: Operation, recoverable: bool
+) -> None:
     recoverable_failure(operation, recoverable, error)
 
 
@@ -231,7 +251,7 @@ def timed_out_text() -> str:
 
 
 def recoverable_failure(
-    operation: Any, recoverable: bool, error: RecoverableFailure
+    operation: Operation, recoverable: bool, error: RecoverableFailure
 ) -> None:
     """Retries the operation later, or ends it when that was the last attempt.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery import Task
 from celery.utils.time import get_exponential_backoff_interval
 
 from .. import settings as app_settings
+from ..protocols import Operation
 
 DEFAULT_RETRY_DELAY = 180
 DEFAULT_BACKOFF_MAX = 600
@@ -44,7 +46,7 @@ def longest_retry_delay() -> float:
     return float(options.get("retry_backoff_max", DEFAULT_BACKOFF_MAX))
 
 
-def is_recoverable(task: Any, operation: Any) -> bool:
+def is_recoverable(task: Task, operation: Operation) -> bool:
     """Tells whether one more attempt is allowed after this one.
 
     Arguments:

@@ -23,6 +23,7 @@ from ..exceptions import (
     UpgradeCancelled,
     UpgradeFailed,
 )
+from ..protocols import DeviceConnection, Operation, Upgrader
 from ..state import journal
 from ..state.resilience import LOST
 from ..statuses import SECOND_HALF, Phase, UpgradeProgress
@@ -48,7 +49,7 @@ NOT_REACHED = (
 )
 
 
-def has_been_flashed(operation: Any) -> bool:
+def has_been_flashed(operation: Operation) -> bool:
     """Tells whether the device may have been flashed by this operation."""
     return bool(
         operation.phase in SECOND_HALF
@@ -58,7 +59,7 @@ def has_been_flashed(operation: Any) -> bool:
     )
 
 
-def run_second_half(operation: Any) -> None:
+def run_second_half(operation: Operation) -> None:
     """Makes one attempt to verify the device.
 
     Arguments:
@@ -68,7 +69,7 @@ def run_second_half(operation: Any) -> None:
     """
     attempt = operation.attempts + 1
     journal.record(operation, phase=Phase.VERIFY, attempts=attempt)
-    upgrader_class: Any = OpenWrt
+    upgrader_class: type = OpenWrt
     connection = None
     try:
         found, reachable = pick_connections(operation)
@@ -90,7 +91,7 @@ def run_second_half(operation: Any) -> None:
             hang_up(connection)
 
 
-def _verify(upgrader: Any) -> None:
+def _verify(upgrader: Upgrader) -> None:
     verify = getattr(upgrader, "verify", None)
     if verify is None:
         raise UpgradeFailed(
@@ -102,7 +103,7 @@ def _verify(upgrader: Any) -> None:
     verify()
 
 
-def pick_connections(operation: Any) -> tuple[list[Any], bool]:
+def pick_connections(operation: Operation) -> tuple[list[DeviceConnection], bool]:
     """Returns the device's connections, the likeliest first, and whether it answers.
 
     No connection is opened. Outside of workers nobody waits for the slot of an
@@ -123,7 +124,7 @@ def pick_connections(operation: Any) -> tuple[list[Any], bool]:
     return found, reachable is not None
 
 
-def _open(operation: Any, found: list[Any]) -> Any:
+def _open(operation: Operation, found: list[DeviceConnection]) -> DeviceConnection:
     try:
         return open_connection(operation, found[0].device, found)
     except NoWorkingDeviceConnectionError as error:
@@ -133,13 +134,15 @@ def _open(operation: Any, found: list[Any]) -> Any:
         raise DeviceNotReachableYet(reason) from error
 
 
-def _refuse_unreachable(operation: Any, connection: Any, reachable: bool) -> None:
+def _refuse_unreachable(
+    operation: Operation, connection: DeviceConnection, reachable: bool
+) -> None:
     if not reachable:
         _log_attempt(operation, connection)
         raise DeviceNotReachableYet(_("the SSH port does not answer"))
 
 
-def _log_attempt(operation: Any, connection: Any) -> None:
+def _log_attempt(operation: Operation, connection: DeviceConnection) -> None:
     text = _("Trying to reconnect to device at %(addresses)s (attempt n.%(attempt)s)")
     values = {
         "addresses": ", ".join(connection.get_addresses()),
@@ -148,7 +151,7 @@ def _log_attempt(operation: Any, connection: Any) -> None:
     operation.log_line(text % values, save=False)
 
 
-def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:
+def judge(operation: Operation, error: Exception, upgrader_class: type) -> None:
     """Decides after a failed attempt: a verdict, another attempt, or giving up.
 
     Arguments:
@@ -173,7 +176,7 @@ def judge(operation: Any, error: Exception, upgrader_class: Any) -> None:
     )
 
 
-def _option(upgrader_class: Any, name: str) -> Any:
+def _option(upgrader_class: type, name: str) -> Any:
     return getattr(upgrader_class, name, getattr(OpenWrt, name))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
+from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from .. import settings as app_settings
 from ..exceptions import LeaseLost, RecoverableFailure
+from ..protocols import Operation, PrimaryKey
 from ..state import concurrency, due, keeper, leases, wakeups
 from ..state.clock import nap
 from ..statuses import OperationStatus
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 SHARE_FOR_OTHERS = 0.1
 
 
-def work(task: Any, operation_id: Any, run: int | None = None) -> None:
+def work(task: Task, operation_id: PrimaryKey, run: int | None = None) -> None:
     """Does what a wake-up asks for: due proofs first, then its operation.
 
     Arguments:
@@ -50,7 +51,7 @@ def work(task: Any, operation_id: Any, run: int | None = None) -> None:
         wakeups.upgrade(operation_id, run or 0, leases.BUSY_DELAY)
 
 
-def _work(task: Any, operation_id: Any, run: int | None) -> None:
+def _work(task: Task, operation_id: PrimaryKey, run: int | None) -> None:
     if leases.take_turns():
         _work_by_turns(task, operation_id, run)
         return
@@ -68,7 +69,7 @@ def _work(task: Any, operation_id: Any, run: int | None) -> None:
         _warn_of_deletion(operation_id)
 
 
-def _verify_what_is_due(task: Any) -> None:
+def _verify_what_is_due(task: Task) -> None:
     end = time.monotonic() + app_settings.TASK_TIMEOUT * SHARE_FOR_OTHERS
     while time.monotonic() < end:
         found = due.claim(leases.lease_seconds())
@@ -77,7 +78,7 @@ def _verify_what_is_due(task: Any) -> None:
         _work_on(task, *found)
 
 
-def _work_by_turns(task: Any, operation_id: Any, run: int | None) -> None:
+def _work_by_turns(task: Task, operation_id: PrimaryKey, run: int | None) -> None:
     # the message only says that there is something to do: a slot that becomes
     # free goes to whoever has the fewest, which nobody knew when it was sent
     clean_up_cancelled(operation_id, run)
@@ -92,7 +93,7 @@ def _work_by_turns(task: Any, operation_id: Any, run: int | None) -> None:
     wakeups.upgrade(operation_id, run or 0)
 
 
-def _work_on(task: Any, operation_id: Any, run: int) -> None:
+def _work_on(task: Task, operation_id: PrimaryKey, run: int) -> None:
     operation = _load(operation_id)
     limit, lease = app_settings.TASK_TIMEOUT, leases.lease_seconds()
     failure = None
@@ -110,12 +111,14 @@ def _work_on(task: Any, operation_id: Any, run: int) -> None:
     wakeups.upgrade(operation_id, run, held.wake_in)
 
 
-def _own_operation(task: Any) -> str:
+def _own_operation(task: Task) -> str:
     # a task that works by turns has none: it must go on with the next one
     return "" if leases.take_turns() else str((task.request.args or [None])[0])
 
 
-def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None:
+def _retry(
+    task: Task, pk: PrimaryKey, run: int, delay: float, error: Exception
+) -> None:
     if delay > wakeups.LONGEST_COUNTDOWN:
         return
     # how often is the engine's decision, not Celery's
@@ -124,14 +127,14 @@ def _retry(task: Any, pk: Any, run: int, delay: float, error: Exception) -> None
     raise task.retry(args=(str(pk), run), kwargs={}, **options)
 
 
-def _load(operation_id: Any) -> Any:
+def _load(operation_id: PrimaryKey) -> Operation:
     related = ("device", "image__build__category", "batch", "created_by")
     rows = leases.operations().select_related(*related)
     # the log is told with the first live event
     return rows.defer("log_times").get(pk=operation_id)
 
 
-def _is_stale(operation_id: Any, run: int) -> bool:
+def _is_stale(operation_id: PrimaryKey, run: int) -> bool:
     # most wake-ups for a proof come when another slot has taken it already
     found = leases.status_and_run(operation_id)
     if found is None:
@@ -143,7 +146,7 @@ def _is_stale(operation_id: Any, run: int) -> bool:
     return status != OperationStatus.IN_PROGRESS or current != run
 
 
-def _warn_of_deletion(operation_id: Any) -> None:
+def _warn_of_deletion(operation_id: PrimaryKey) -> None:
     logger.warning(
         "The UpgradeOperation object with id %s has been deleted, "
         "there is nothing to upgrade",
@@ -151,14 +154,14 @@ def _warn_of_deletion(operation_id: Any) -> None:
     )
 
 
-def _wait_for_device(operation_id: Any) -> None:
+def _wait_for_device(operation_id: PrimaryKey) -> None:
     operation = _load(operation_id)
     if not abort_if_younger(operation):
         leases.wait_for_device(operation_id)
         wakeups.upgrade(operation_id, operation.runs, leases.BUSY_DELAY)
 
 
-def _work_inline(task: Any, operation_id: Any, run: int | None) -> None:
+def _work_inline(task: Task, operation_id: PrimaryKey, run: int | None) -> None:
     operation = leases.operations().filter(pk=operation_id).first()
     if operation is None:
         _warn_of_deletion(operation_id)
@@ -175,7 +178,7 @@ def _work_inline(task: Any, operation_id: Any, run: int | None) -> None:
         _retry(task, operation_id, run, delay, error)
 
 
-def run(operation: Any, recoverable: bool = True) -> None:
+def run(operation: Operation, recoverable: bool = True) -> None:
     """Upgrades the device of an operation.
 
     A worker that holds the operation runs one half. Anybody else claims it and
@@ -196,7 +199,7 @@ def run(operation: Any, recoverable: bool = True) -> None:
         nap(delay)
 
 
-def _run_claimed(operation: Any, recoverable: bool) -> float | None:
+def _run_claimed(operation: Operation, recoverable: bool) -> float | None:
     limit = app_settings.TASK_TIMEOUT
     try:
         claimed = leases.claim(operation.pk, seconds=limit, due_only=False)
@@ -215,7 +218,7 @@ def _run_claimed(operation: Any, recoverable: bool) -> float | None:
     return held.wake_in
 
 
-def run_half(operation: Any, recoverable: bool) -> None:
+def run_half(operation: Operation, recoverable: bool) -> None:
     """Runs the half an operation is in; never raises but RecoverableFailure.
 
     Celery's SoftTimeLimitExceeded is concluded like a passed deadline.
@@ -227,7 +230,7 @@ def run_half(operation: Any, recoverable: bool) -> None:
         _conclude(operation.hold.reason or error, operation, recoverable)
 
 
-def _conclude(error: Exception, operation: Any, recoverable: bool) -> None:
+def _conclude(error: Exception, operation: Operation, recoverable: bool) -> None:
     try:
         conclude(error, operation, recoverable=recoverable)
     except (LeaseLost, DatabaseError):

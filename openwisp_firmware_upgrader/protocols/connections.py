@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from .rows import Device, Row
 
@@ -23,7 +23,7 @@ class Connector(Protocol):
     def exec_command(self, *args: Any, **kwargs: Any) -> tuple[str, int]:
         """Runs a command; returns what it printed and its exit code."""
 
-    def upload(self, fl: IO[bytes], remote_path: str) -> None:
+    def upload(self, fl: Any, remote_path: str) -> None:
         """Copies a file to the device."""
 
 
@@ -42,6 +42,10 @@ class DeviceConnection(Row, Protocol):
     @property
     def connector_instance(self) -> Connector:
         """The connector; made by the first look."""
+
+    @classmethod
+    def get_working_connection(cls, device: Device) -> DeviceConnection:
+        """Returns the first open one; raises NoWorkingDeviceConnectionError."""
 
     def get_addresses(self) -> list[str]:
         """Returns where the device may be found."""

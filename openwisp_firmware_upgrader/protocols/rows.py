@@ -49,6 +49,8 @@ class User(Row, Protocol):
     """Somebody who has logged in, see openwisp-users."""
 
     is_active: bool
+    is_authenticated: bool
+    is_staff: bool
     is_superuser: bool
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
@@ -161,6 +163,12 @@ class Operation(Row, Protocol):
     created_by: User | None
     created_by_id: Any
     upgrade_options: Options
+    # what a worker holds of it, and the error that ended it
+    hold: Any
+    ended_by: Any
+
+    def get_phase_display(self) -> str:
+        """Returns the phase in words."""
 
     def log_line(self, line: str, save: bool = True) -> None:
         """Appends a line to the log."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import DurationField, JSONField, TextField, Value
 from django.db.models.functions import Now
 
+from ..protocols import Operation
 from .log import appended
 from .prepared import Slot
 
@@ -79,7 +80,7 @@ class Change:
         return _assignments(self.shape, value_of)
 
     @staticmethod
-    def assignments_of(shape: Shape, model: Any) -> dict[str, Any]:
+    def assignments_of(shape: Shape, model: type[Operation]) -> dict[str, Any]:
         """Returns the same with slots in place of values.
 
         Arguments:
@@ -95,7 +96,7 @@ class Change:
         return _assignments(shape, slot)
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if value is None:
         return "null"
     return "from_now" if isinstance(value, FromNow) else "value"

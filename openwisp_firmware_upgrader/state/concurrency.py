@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,6 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from .. import settings as app_settings
+from ..protocols import Operation, PrimaryKey
 from ..statuses import SECOND_HALF, OperationStatus
 from . import leases
 from .resilience import steadily
@@ -33,7 +33,7 @@ TRIES = 8
 # wake-ups of one scan when only organizations or batches are limited
 WIDE = 64
 
-Owner = tuple[Any, Any]
+Owner = tuple[PrimaryKey, PrimaryKey | None]
 
 
 class Slots:
@@ -58,7 +58,7 @@ class Slots:
         total = app_settings.CONCURRENCY["total"]
         return WIDE if total is None else max(total - self.total, 0)
 
-    def open_to(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def open_to(self, rows: QuerySet[Operation]) -> QuerySet[Operation]:
         """Returns those rows whose organization and batch have a slot left."""
         limits = app_settings.CONCURRENCY
         full = _full(self.organizations, limits["per_organization"])
@@ -67,7 +67,7 @@ class Slots:
         full = _full(self.batches, limits["per_batch"])
         return rows.exclude(batch_id__in=full) if full else rows
 
-    def are_open_to(self, organization: Any, batch: Any) -> bool:
+    def are_open_to(self, organization: PrimaryKey, batch: PrimaryKey | None) -> bool:
         """Tells whether an organization and a batch have a slot left."""
         limits = app_settings.CONCURRENCY
         return (
@@ -87,14 +87,16 @@ class Slots:
         )
 
 
-def _full(taken: Counter[Any], limit: int | None) -> list[Any]:
+def _full(taken: Counter[PrimaryKey], limit: int | None) -> list[PrimaryKey]:
     if limit is None:
         return []
     return [key for key, number in taken.items() if number >= limit]
 
 
 @steadily
-def claim_next(seconds: float, hint: Any = None) -> tuple[Any, int] | None:
+def claim_next(
+    seconds: float, hint: PrimaryKey | None = None
+) -> tuple[PrimaryKey, int] | None:
     """Takes the lease of the operation whose turn it is.
 
     Proofs that are due come first. Then the organization, and in it the mass
@@ -116,7 +118,7 @@ def claim_next(seconds: float, hint: Any = None) -> tuple[Any, int] | None:
 
 
 @steadily
-def claim_clean_up(pk: Any, run: int, seconds: float) -> bool:
+def claim_clean_up(pk: PrimaryKey, run: int, seconds: float) -> bool:
     """Takes a cancelled operation for its clean-up visit, if a slot is left."""
     with transaction.atomic():
         _take_turns()
@@ -137,7 +139,7 @@ def _take_turns() -> None:
         leases.operations().filter(pk=UUID(int=0)).update(runs=F("runs"))
 
 
-def due() -> QuerySet[Any]:
+def due() -> QuerySet[Operation]:
     """Returns the operations that nobody holds and whose time has come."""
     return leases.operations().filter(
         Q(next_run_at__isnull=True) | Q(next_run_at__lte=Now()),
@@ -146,7 +148,9 @@ def due() -> QuerySet[Any]:
     )
 
 
-def _candidates(slots: Slots, hint: Any) -> Iterator[tuple[Any, int]]:
+def _candidates(
+    slots: Slots, hint: PrimaryKey | None
+) -> Iterator[tuple[PrimaryKey, int]]:
     rows = slots.open_to(due().order_by("next_run_at"))
     proofs = rows.filter(phase__in=SECOND_HALF)
     yield from proofs.values_list("pk", "runs")[:TRIES]
@@ -183,7 +187,7 @@ class Waiting:
             self._read_at, self.is_known = now, True
         return list(self._owners)
 
-    def note(self, pk: Any) -> None:
+    def note(self, pk: PrimaryKey | None) -> None:
         """Adds whose turn a wake-up for the operation ``pk`` may be."""
         self._owners.update(_owners_of(due().filter(pk=pk)))
 
@@ -192,7 +196,7 @@ class Waiting:
         self.is_known = False
 
 
-def _owners_of(rows: QuerySet[Any]) -> QuerySet[Any]:
+def _owners_of(rows: QuerySet[Operation]) -> QuerySet[Operation]:
     rows = rows.exclude(phase__in=SECOND_HALF).order_by()
     return rows.values_list("device__organization_id", "batch_id")
 

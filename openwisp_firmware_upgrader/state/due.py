@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any
 
 from django.db.models.functions import Now
 
+from ..protocols import PrimaryKey
 from ..statuses import SECOND_HALF, OperationStatus
 from . import leases
 from .resilience import steadily
@@ -31,11 +31,11 @@ class DueProofs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: list[tuple[Any, int]] = []
+        self._found: list[tuple[PrimaryKey, int]] = []
         self._may_be_more = True
         self._read_at = float("-inf")
 
-    def take(self) -> tuple[Any, int] | None:
+    def take(self) -> tuple[PrimaryKey, int] | None:
         """Returns primary key and run number of one, None when none is due."""
         with self._lock:
             if self._is_old():
@@ -59,7 +59,7 @@ class DueProofs:
 
 
 @steadily
-def _oldest() -> list[tuple[Any, int]]:
+def _oldest() -> list[tuple[PrimaryKey, int]]:
     rows = leases.operations().filter(
         status=OperationStatus.IN_PROGRESS,
         phase__in=SECOND_HALF,
@@ -69,7 +69,7 @@ def _oldest() -> list[tuple[Any, int]]:
     return list(rows.order_by("next_run_at").values_list("pk", "runs")[:AT_ONCE])
 
 
-def claim(seconds: float) -> tuple[Any, int] | None:
+def claim(seconds: float) -> tuple[PrimaryKey, int] | None:
     """Takes one of the second halves that have been due for the longest time.
 
     Arguments:

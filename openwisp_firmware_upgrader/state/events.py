@@ -9,19 +9,20 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_save
 
+from ..protocols import Operation
 from ..signals import firmware_upgrader_log_updated, upgrade_operation_recorded
 
 logger = logging.getLogger(__name__)
 
 
-def remember_line(operation: Any, line: str) -> None:
+def remember_line(operation: Operation, line: str) -> None:
     """Logs a new line and keeps it on the instance, if that has its log."""
     logger.info("# %s", line)
     if "log" not in operation.get_deferred_fields():
         operation.log = f"{operation.log}\n{line}" if operation.log else line
 
 
-def announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
+def announce(operation: Operation, fields: dict[str, Any], lines: list[str]) -> None:
     """Sends the signals for fields and lines that were stored."""
     for line in lines:
         remember_line(operation, line)
@@ -36,7 +37,7 @@ def announce(operation: Any, fields: dict[str, Any], lines: list[str]) -> None:
         transaction.on_commit(partial(announce_status, operation, changed))
 
 
-def announce_status(operation: Any, changed: frozenset[str]) -> None:
+def announce_status(operation: Operation, changed: frozenset[str]) -> None:
     """Sends ``post_save`` for a change of status made by an UPDATE."""
     post_save.send(
         sender=type(operation),

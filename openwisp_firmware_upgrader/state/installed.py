@@ -7,13 +7,14 @@ from typing import Any
 from django.db.models import Exists, QuerySet
 from django.db.models.functions import Now
 
+from ..protocols import Operation
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from .leases import operations
 from .prepared import Prepared, Slot
 
 
-def note_installed(operation: Any) -> None:
+def note_installed(operation: Operation) -> None:
     """Lets the device count as running the operation's image.
 
     A newer upgrade of the device that is under way knows better.
@@ -24,7 +25,7 @@ def note_installed(operation: Any) -> None:
     INSTALLED.update(image=operation.image_id, **values)
 
 
-def _installed() -> tuple[QuerySet[Any], dict[str, Any]]:
+def _installed() -> tuple[QuerySet[Operation], dict[str, Any]]:
     model = load_model("DeviceFirmware")
     kind = operations().model
     device = Slot.of(kind, "device")

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import JSONField, QuerySet, Value
 
 from ..foreign_text import clean
+from ..protocols import Operation
 from ..signals import firmware_upgrader_log_updated, upgrade_half_ending
 from ..statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
 from .assignments import Change, FromNow
@@ -25,7 +26,7 @@ from .update import NOTED, change_of, mirror, store, update, why_lost, with_fact
 
 
 def record(
-    operation: Any,
+    operation: Operation,
     *,
     lines: Iterable[str] = (),
     phase: str | None = None,
@@ -59,7 +60,7 @@ def record(
         raise why_lost(operation)
 
 
-def note(operation: Any, evidence: dict[str, Any]) -> None:
+def note(operation: Operation, evidence: dict[str, Any]) -> None:
     """Adds facts to the evidence, stored by the next write of this worker.
 
     For what is read again by whoever has to go on without it.
@@ -68,7 +69,7 @@ def note(operation: Any, evidence: dict[str, Any]) -> None:
     operation.__dict__[NOTED] = True
 
 
-def store_notes(operation: Any) -> None:
+def store_notes(operation: Operation) -> None:
     """Stores what was noted, if that did not happen yet.
 
     Raises like `record`.
@@ -77,7 +78,7 @@ def store_notes(operation: Any) -> None:
         record(operation)
 
 
-def log_line(operation: Any, line: str, save: bool = True) -> None:
+def log_line(operation: Operation, line: str, save: bool = True) -> None:
     """Appends a line to the log; with ``save=False`` at the next write.
 
     Whoever does not hold the operation appends without a guard and never
@@ -101,7 +102,7 @@ def log_line(operation: Any, line: str, save: bool = True) -> None:
     append(operation, line)
 
 
-def append(operation: Any, line: str) -> None:
+def append(operation: Operation, line: str) -> None:
     """Appends a line to the log whatever the status and whoever holds the row."""
     text = "\n".join([*take_pending(operation), line])
     rows = operations().filter(pk=operation.pk)
@@ -110,7 +111,7 @@ def append(operation: Any, line: str) -> None:
 
 
 @steadily
-def note_clean(operation: Any, evidence: dict[str, Any]) -> None:
+def note_clean(operation: Operation, evidence: dict[str, Any]) -> None:
     """Notes that a device was tidied up, whatever the status by now.
 
     Arguments:
@@ -124,7 +125,7 @@ def note_clean(operation: Any, evidence: dict[str, Any]) -> None:
     rows.update(evidence=Value(whole, JSONField()))
 
 
-def update_progress(operation: Any, progress: int, save: bool = True) -> None:
+def update_progress(operation: Operation, progress: int, save: bool = True) -> None:
     """Sets the progress in percent; with ``save=False`` on the instance only."""
     if not save or operation._state.adding:  # noqa: SLF001 documented by Django
         operation.progress = progress
@@ -135,7 +136,7 @@ def update_progress(operation: Any, progress: int, save: bool = True) -> None:
 
 
 @steadily
-def status_of(operation: Any) -> str:
+def status_of(operation: Operation) -> str:
     """Returns the status in the database and refreshes the instance's."""
     row = operations().filter(pk=operation.pk).values("status", "progress").first()
     if row is not None:
@@ -144,7 +145,7 @@ def status_of(operation: Any) -> str:
 
 
 def suspend(
-    operation: Any,
+    operation: Operation,
     *,
     phase: str,
     delay: float,
@@ -176,7 +177,7 @@ def suspend(
     return store(operation, lines, fields, lease=lease)
 
 
-def cancel(operation: Any, line: str) -> bool:
+def cancel(operation: Operation, line: str) -> bool:
     """Cancels an operation that has not been flashed, whoever holds it.
 
     The lease stays with its holder, who tidies up the device and gives it back.
@@ -197,7 +198,7 @@ def cancel(operation: Any, line: str) -> bool:
     return True
 
 
-def cancel_many(found: list[Any], line: str) -> list[Any]:
+def cancel_many(found: list[Operation], line: str) -> list[Operation]:
     """Cancels those of some operations that have not been flashed, in one UPDATE.
 
     Arguments:
@@ -219,7 +220,7 @@ def cancel_many(found: list[Any], line: str) -> list[Any]:
     return cancelled
 
 
-def _cancellable() -> QuerySet[Any]:
+def _cancellable() -> QuerySet[Operation]:
     return operations().filter(
         status__in=sources(OperationStatus.CANCELLED),
         phase__in=FIRST_HALF,
@@ -232,7 +233,7 @@ def _cancelled() -> dict[str, Any]:
 
 
 def finish(
-    operation: Any,
+    operation: Operation,
     status: str,
     *,
     installed: bool = False,
@@ -265,7 +266,7 @@ def finish(
 
 
 @steadily
-def _end(operation: Any, change: Change, installed: bool) -> bool:
+def _end(operation: Operation, change: Change, installed: bool) -> bool:
     with transaction.atomic():
         if write(operation, change):
             if installed:
@@ -277,6 +278,6 @@ def _end(operation: Any, change: Change, installed: bool) -> bool:
     )
 
 
-def _ended_by_us(operation: Any, status: str) -> bool:
+def _ended_by_us(operation: Operation, status: str) -> bool:
     rows = operations().filter(pk=operation.pk, runs=operation.hold.run)
     return status != OperationStatus.CANCELLED and rows.filter(status=status).exists()

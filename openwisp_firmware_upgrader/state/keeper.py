@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -29,6 +28,7 @@ from ..exceptions import (
     TimeLimitExceeded,
     UpgradeCancelled,
 )
+from ..protocols import DeviceConnection, Operation, PrimaryKey
 from ..statuses import OperationStatus
 from . import leases
 from .clock import nap
@@ -51,14 +51,14 @@ class Hold:
         is_watched: whether the keeper looks after it.
     """
 
-    def __init__(self, pk: Any, run: int, *, limit: float, lease: float) -> None:
+    def __init__(self, pk: PrimaryKey, run: int, *, limit: float, lease: float) -> None:
         now = time.monotonic()
         self.pk = pk
         self.run = run
         self.deadline = now + limit
         self.lease = lease
         self.renewed_at = now
-        self.connection: Any = None
+        self.connection: DeviceConnection | None = None
         # monotonic time in seconds at which it must be open, None while none is opened
         self.connected_by: float | None = None
         self.reason: FirmwareUpgraderException | None = None
@@ -199,7 +199,7 @@ class Keeper:
 
 
 @contextmanager
-def connecting(operation: Any, connection: Any) -> Iterator[None]:
+def connecting(operation: Operation, connection: DeviceConnection) -> Iterator[None]:
     """Bounds how long it takes to open a connection, by the monotonic clock.
 
     paramiko goes by the clock of the server: put back by an hour it waits for an
@@ -221,13 +221,13 @@ def connecting(operation: Any, connection: Any) -> Iterator[None]:
         held.connected_by = None
 
 
-def _patience_with(connection: Any) -> float:
+def _patience_with(connection: DeviceConnection) -> float:
     # connecting and key exchange, then banner, then a second try to log in
     waits = 2 * SSH_CONNECTION_TIMEOUT + SSH_BANNER_TIMEOUT + 2 * SSH_AUTH_TIMEOUT
     return max(1, len(connection.get_addresses())) * (waits + GRACE)
 
 
-def watches(operation: Any) -> bool:
+def watches(operation: Operation) -> bool:
     """Tells whether a worker is at work on an operation, watched by its keeper."""
     return operation.hold is not None and operation.hold.is_watched
 
@@ -256,7 +256,7 @@ def the_keeper() -> Keeper:
 
 @contextmanager
 def hold(
-    operation: Any, run: int, *, limit: float, lease: float, watched: bool = True
+    operation: Operation, run: int, *, limit: float, lease: float, watched: bool = True
 ) -> Iterator[Hold]:
     """Holds a claimed operation while a thread works on it.
 

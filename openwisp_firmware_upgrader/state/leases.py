@@ -18,6 +18,7 @@ from django.db.models import Case, DurationField, F, IntegerField, Q, QuerySet, 
 from django.db.models.functions import Now
 
 from .. import settings as app_settings
+from ..protocols import Operation, PrimaryKey
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from .prepared import Prepared, Slot
@@ -32,7 +33,7 @@ class DeviceBusy(Exception):
     """Another operation of the same device holds a lease."""
 
 
-def operations() -> QuerySet[Any]:
+def operations() -> QuerySet[Operation]:
     """Returns the queryset of all upgrade operations."""
     return load_model("UpgradeOperation").objects.all()
 
@@ -66,7 +67,7 @@ def new_or_due() -> Q:
 
 
 def claim(
-    pk: Any, run: int | None = None, *, seconds: float, due_only: bool = True
+    pk: PrimaryKey, run: int | None = None, *, seconds: float, due_only: bool = True
 ) -> int | None:
     """Takes the lease of an operation that is in progress.
 
@@ -92,8 +93,8 @@ def claim(
 
 
 def claim_first(
-    candidates: Iterable[tuple[Any, int]], seconds: float
-) -> tuple[Any, int] | None:
+    candidates: Iterable[tuple[PrimaryKey, int]], seconds: float
+) -> tuple[PrimaryKey, int] | None:
     """Takes the lease of the first operation that can still be claimed.
 
     Arguments:
@@ -113,7 +114,7 @@ def claim_first(
     return None
 
 
-def _one() -> QuerySet[Any]:
+def _one() -> QuerySet[Operation]:
     rows = operations()
     return rows.filter(pk=Slot.of(rows.model, "pk"))
 
@@ -122,12 +123,12 @@ STATUS_AND_RUN = Prepared(lambda: _one().values_list("status", "runs"))
 
 
 @steadily
-def status_and_run(pk: Any) -> tuple[str, int] | None:
+def status_and_run(pk: PrimaryKey) -> tuple[str, int] | None:
     """Returns status and run number of an operation, None when it is gone."""
     return STATUS_AND_RUN.first(pk=pk)
 
 
-def _claim(due_only: bool) -> tuple[QuerySet[Any], dict[str, Any]]:
+def _claim(due_only: bool) -> tuple[QuerySet[Operation], dict[str, Any]]:
     rows = _one().filter(
         free(), status=OperationStatus.IN_PROGRESS, runs=Slot("run", IntegerField())
     )
@@ -148,7 +149,7 @@ CLAIM = {due_only: Prepared(partial(_claim, due_only)) for due_only in (True, Fa
 
 
 @steadily
-def _take(pk: Any, run: int, seconds: float, due_only: bool) -> int:
+def _take(pk: PrimaryKey, run: int, seconds: float, due_only: bool) -> int:
     lease = timedelta(seconds=seconds)
     try:
         with _savepoint():
@@ -157,13 +158,13 @@ def _take(pk: Any, run: int, seconds: float, due_only: bool) -> int:
         raise DeviceBusy from error
 
 
-def _savepoint() -> AbstractContextManager[Any]:
+def _savepoint() -> AbstractContextManager[object]:
     # in autocommit the single UPDATE needs no transaction of its own
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 @steadily
-def make_due(pk: Any) -> int:
+def make_due(pk: PrimaryKey) -> int:
     """Makes an operation that nobody has begun due now, since its message came.
 
     Whoever created it may have reckoned with workers without limits, who need no
@@ -181,7 +182,7 @@ def make_due(pk: Any) -> int:
 
 
 @steadily
-def wait_for_device(pk: Any) -> int:
+def wait_for_device(pk: PrimaryKey) -> int:
     """Lets an operation wait until its device is free; no attempt is counted."""
     rows = operations().filter(
         pk=pk, status=OperationStatus.IN_PROGRESS, lease_expires_at__isnull=True
@@ -189,7 +190,7 @@ def wait_for_device(pk: Any) -> int:
     return rows.update(next_run_at=seconds_from_now(BUSY_DELAY))
 
 
-def renew(held: Iterable[tuple[Any, int]], seconds: float) -> int:
+def renew(held: Iterable[tuple[PrimaryKey, int]], seconds: float) -> int:
     """Renews the leases of the given (primary key, run number) pairs."""
     mine = Q(pk__in=[])
     for pk, run in held:
@@ -199,14 +200,14 @@ def renew(held: Iterable[tuple[Any, int]], seconds: float) -> int:
 
 
 @steadily
-def release(pk: Any, run: int) -> int:
+def release(pk: PrimaryKey, run: int) -> int:
     """Gives the lease back without changing anything else."""
     rows = operations().filter(pk=pk, runs=run)
     return rows.update(lease_expires_at=None)
 
 
 @steadily
-def claim_clean_up(pk: Any, run: int, seconds: float) -> bool:
+def claim_clean_up(pk: PrimaryKey, run: int, seconds: float) -> bool:
     """Takes a cancelled operation whose worker died, to tidy up its device."""
     rows = operations().filter(
         pk=pk,

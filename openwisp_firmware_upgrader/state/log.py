@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, TextField
+from django.db.models.expressions import Combinable
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..foreign_text import clean
-from .log_times import Stamped
+from ..protocols import Operation
+from .log_times import Sql, Stamped
 
 LOG_LIMIT = 1024 * 1024
 ENDLESS = 2**31 - 1
@@ -32,7 +35,7 @@ class Appended(Func):
         "ELSE %(log)s || %(more)s END"
     )
 
-    def __init__(self, first: Any, more: Any, limit: int) -> None:
+    def __init__(self, first: Combinable, more: Combinable, limit: int) -> None:
         """Appends unless the log has ``limit`` characters.
 
         Arguments:
@@ -43,7 +46,9 @@ class Appended(Func):
         self._limit = int(limit)
         super().__init__(F("log"), first, more)
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: object
+    ) -> Sql:
         """Returns SQL that PostgreSQL and SQLite understand."""
         (log, _), (first, one), (more, two) = (
             compiler.compile(part) for part in self.source_expressions
@@ -52,7 +57,7 @@ class Appended(Func):
         return self.template % names, [*one, *two]
 
 
-def appended(first: Any, more: Any, *, capped: bool) -> dict[str, Func]:
+def appended(first: Combinable, more: Combinable, *, capped: bool) -> dict[str, Func]:
     """Returns the assignments that append a text to the log, and when.
 
     Arguments:
@@ -71,19 +76,20 @@ def lines_of_reason(lines: list[str]) -> dict[str, int]:
     return {REASON_LINES: number} if number > 1 else {}
 
 
-def reason(log: str, evidence: Mapping[str, Any] | None) -> str:
+def reason(log: str, evidence: Mapping[str, object] | None) -> str:
     """Returns why an operation ended: the sentence of the engine, what a device said.
 
     Arguments:
         log: of an operation that has ended, or the end of its log.
         evidence: of the operation.
     """
-    number = (evidence or {}).get(REASON_LINES, 1)
-    lines = log.strip().split("\n")[-number:]
+    number = (evidence or {}).get(REASON_LINES)
+    known = number if isinstance(number, int) else 1
+    lines = log.strip().split("\n")[-known:]
     return "\n".join(lines[:REASON_LIMIT])
 
 
-def take_pending(operation: Any) -> list[str]:
+def take_pending(operation: Operation) -> list[str]:
     """Returns the buffered log lines and empties the buffer."""
     lines = operation.__dict__.pop("_pending_lines", [])
     return [clean(line) for line in lines]

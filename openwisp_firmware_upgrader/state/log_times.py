@@ -7,9 +7,14 @@ seconds since 1970. The log stays as it was, whoever reads it needs nothing of t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, TextField
+from django.db.models.sql.compiler import SQLCompiler
+
+# a statement and its parameters
+Sql: TypeAlias = tuple[str, list[Any]]
 
 # loaded by nobody who only moves an operation on
 HEAVY = ("log", "log_times")
@@ -40,7 +45,9 @@ class Stamped(Func):
         self._limit = int(limit)
         super().__init__(F("log"), F("log_times"))
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: object
+    ) -> Sql:
         """Returns SQL of PostgreSQL, or of whoever else tells the time by ``now``."""
         (log, _), (times, _) = (
             compiler.compile(part) for part in self.source_expressions
@@ -48,7 +55,9 @@ class Stamped(Func):
         names = {"log": log, "times": times, "limit": self._limit, "spare": SPARE}
         return self.template % {**names, "now": extra.get("now", self.now)}, []
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: object
+    ) -> Sql:
         """Returns SQL of SQLite."""
         return self.as_sql(compiler, connection, now=self.now_of_sqlite)
 
@@ -59,11 +68,15 @@ class FirstTime(Func):
     output_field = TextField()
     arity = 0
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: object
+    ) -> Sql:
         """Returns SQL of PostgreSQL."""
         return f"'0 ' || {Stamped.now} || '\n'", []
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: object
+    ) -> Sql:
         """Returns SQL of SQLite."""
         return f"'0 ' || {Stamped.now_of_sqlite} || '\n'", []
 

@@ -7,23 +7,31 @@ queryset costs four times as much processor time as running it (decision 20).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, QuerySet
 from django.db.models.sql import UpdateQuery
+from django.db.models.sql.compiler import SQLCompiler
+
+from ..protocols import Operation
+
+# what is read, or what is changed with its assignments
+Update: TypeAlias = tuple[QuerySet[Operation], dict[str, Any]]
+Built: TypeAlias = QuerySet[Operation] | Update
 
 
 class Slot(Expression):
     """Stands in a queryset for a value that is given when the statement runs."""
 
-    def __init__(self, name: str, field: Field[Any, Any]) -> None:
+    def __init__(self, name: str, field: Field) -> None:
         """Takes the place of the value ``name``, which ``field`` can store."""
         super().__init__(output_field=field)
         self.name = name
 
     @classmethod
-    def of(cls, model: Any, field_name: str, name: str = "") -> Slot:
+    def of(cls, model: type[Operation], field_name: str, name: str = "") -> Slot:
         """Returns a slot for what a field of a model stores.
 
         Arguments:
@@ -35,7 +43,9 @@ class Slot(Expression):
         field = meta.pk if field_name == "pk" else meta.get_field(field_name)
         return cls(name or field_name, getattr(field, "target_field", field))
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[Any]]:
         """Returns a placeholder and what tells which value belongs there."""
         return "%s", [Hole(self.name, self.output_field)]
 
@@ -74,7 +84,7 @@ class Prepared:
             it updates and their assignments. Called once for each database.
     """
 
-    def __init__(self, build: Callable[[], Any]) -> None:
+    def __init__(self, build: Callable[[], Built]) -> None:
         self._build = build
         self._known: dict[str, Compiled] = {}
 
@@ -95,7 +105,7 @@ class Prepared:
         return next(iter(self.select(**values)), None)
 
     def _run(
-        self, compile_it: Callable[[Any], Compiled], values: dict[str, Any]
+        self, compile_it: Callable[[Built], Compiled], values: dict[str, Any]
     ) -> Any:
         known = self._known.get(connection.alias)
         if known is None:
@@ -109,7 +119,7 @@ class Prepared:
         return cursor
 
 
-def _compiled_update(built: tuple[QuerySet[Any], dict[str, Any]]) -> Compiled:
+def _compiled_update(built: Built) -> Compiled:
     rows, assignments = built
     query = rows.order_by().query.chain(UpdateQuery)
     query.add_update_values(assignments)
@@ -117,7 +127,7 @@ def _compiled_update(built: tuple[QuerySet[Any], dict[str, Any]]) -> Compiled:
     return Compiled(sql, tuple(parameters))
 
 
-def _compiled_select(rows: QuerySet[Any]) -> Compiled:
+def _compiled_select(rows: QuerySet[Operation]) -> Compiled:
     compiler = rows.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
     columns = [column for column, _sql, _alias in compiler.select]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 from django.db.models import (
@@ -22,6 +21,7 @@ from django.db.models import (
 from django.db.models.functions import Now
 from django.db.models.signals import post_save
 
+from ..protocols import Batch, Operation, PrimaryKey
 from ..signals import mass_upgrade_finished
 from ..statuses import BATCH_FINISHED, BatchStatus, OperationStatus
 from ..swapper import load_model
@@ -30,12 +30,12 @@ from .prepared import Prepared, Slot
 ABANDONED_AT_ONCE = 100
 
 
-def is_launching(batch: Any) -> bool:
+def is_launching(batch: Batch) -> bool:
     """Tells whether operations are still being added to a batch."""
     return not batch.launched and batch.next_run_at is not None
 
 
-def was_cut_short(batch: Any) -> bool:
+def was_cut_short(batch: Batch) -> bool:
     """Tells whether a launch was ended before all its operations were there.
 
     A launch that ran to its end has no due time any more; one that somebody
@@ -44,7 +44,7 @@ def was_cut_short(batch: Any) -> bool:
     return batch.launched and batch.next_run_at is not None
 
 
-def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
+def settle_batch(batch: Batch) -> tuple[str, dict[str, int]]:
     """Stores the status of a batch when it has changed.
 
     Arguments:
@@ -66,7 +66,7 @@ def settle_batch(batch: Any) -> tuple[str, dict[str, int]]:
 
 
 def count_operations(
-    batch: Any, operations: QuerySet[Any] | None = None
+    batch: Batch, operations: QuerySet[Operation] | None = None
 ) -> dict[str, int]:
     """Returns the number of a batch's operations, in total and by status.
 
@@ -98,7 +98,7 @@ def count_operations(
     return found
 
 
-def status_of(counts: dict[str, int], batch: Any) -> str:
+def status_of(counts: dict[str, int], batch: Batch) -> str:
     """Returns what the operations amount to: one failure outranks the rest."""
     if counts["in_progress"]:
         return str(BatchStatus.IN_PROGRESS)
@@ -114,12 +114,12 @@ def status_of(counts: dict[str, int], batch: Any) -> str:
     return str(batch.status)
 
 
-def _timed_out(counts: dict[str, int], batch: Any) -> bool:
+def _timed_out(counts: dict[str, int], batch: Batch) -> bool:
     # before its first operation was there
     return not counts["total_operations"] and batch.status == BatchStatus.FAILED
 
 
-def _store(batch: Any, status: str) -> None:
+def _store(batch: Batch, status: str) -> None:
     rows = type(batch).objects.filter(pk=batch.pk).exclude(status=status)
     running = rows.exclude(status__in=BATCH_FINISHED)
     finished = False
@@ -133,7 +133,7 @@ def _store(batch: Any, status: str) -> None:
         transaction.on_commit(partial(_announce, batch, finished))
 
 
-def tell_saved(batch: Any, fields: Iterable[str]) -> None:
+def tell_saved(batch: Batch, fields: Iterable[str]) -> None:
     """Tells the receivers of ``post_save`` which fields of a batch were stored."""
     post_save.send(
         sender=type(batch),
@@ -145,13 +145,13 @@ def tell_saved(batch: Any, fields: Iterable[str]) -> None:
     )
 
 
-def _announce(batch: Any, finished: bool) -> None:
+def _announce(batch: Batch, finished: bool) -> None:
     tell_saved(batch, {"status"})
     if finished:
         mass_upgrade_finished.send(sender=type(batch), instance=batch)
 
 
-def settle_ended(operation: Any) -> None:
+def settle_ended(operation: Operation) -> None:
     """Settles the batch of an operation that ended, once nothing is running.
 
     Arguments:
@@ -165,13 +165,13 @@ def settle_ended(operation: Any) -> None:
         settle_batch(found)
 
 
-def _running(batch_id: Any) -> QuerySet[Any]:
+def _running(batch_id: PrimaryKey) -> QuerySet[Operation]:
     return load_model("UpgradeOperation").objects.filter(
         batch_id=batch_id, status=OperationStatus.IN_PROGRESS
     )
 
 
-def _running_of_one() -> QuerySet[Any]:
+def _running_of_one() -> QuerySet[Operation]:
     batch = Slot.of(load_model("UpgradeOperation"), "batch")
     return _running(batch).values_list("status")[:1]
 

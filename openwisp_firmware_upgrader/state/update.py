@@ -6,29 +6,32 @@ it, only under the worker's own run number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import QuerySet
 
 from ..exceptions import LeaseLost, UpgradeCancelled
 from ..foreign_text import clean, clean_json
+from ..protocols import Operation
 from ..statuses import OperationStatus
-from .assignments import Change
+from .assignments import Change, Shape
 from .events import announce
 from .leases import operations
 from .log import take_pending
 from .prepared import Prepared, Slot
 from .resilience import steadily
 
+Guard: TypeAlias = Callable[[Any], QuerySet[Operation]]
+
 # set on an instance whose evidence has facts that were not stored yet
 NOTED = "_evidence_noted"
 
 
 def store(
-    operation: Any,
+    operation: Operation,
     lines: Iterable[str],
     fields: dict[str, Any],
     *,
@@ -52,13 +55,13 @@ def store(
     return True
 
 
-def with_facts(operation: Any, facts: dict[str, Any]) -> dict[str, Any]:
+def with_facts(operation: Operation, facts: dict[str, Any]) -> dict[str, Any]:
     """Returns the evidence of an operation with more facts, as it can be stored."""
     return {**operation.evidence, **clean_json(facts)}
 
 
 def change_of(
-    operation: Any,
+    operation: Operation,
     lines: list[str],
     fields: dict[str, Any],
     lease: dict[str, Any] | None = None,
@@ -71,7 +74,7 @@ def change_of(
 
 
 @steadily
-def write(operation: Any, change: Change) -> int:
+def write(operation: Operation, change: Change) -> int:
     """Stores a change under guard; returns how many rows were hit."""
     held = operation.hold
     statement = _statement(change.shape, held is not None, guarded)
@@ -80,8 +83,8 @@ def write(operation: Any, change: Change) -> int:
 
 
 @lru_cache(maxsize=256)
-def _statement(shape: Any, held: bool, guard: Any) -> Prepared:
-    def build() -> tuple[QuerySet[Any], dict[str, Any]]:
+def _statement(shape: Shape, held: bool, guard: Guard) -> Prepared:
+    def build() -> tuple[QuerySet[Operation], dict[str, Any]]:
         model = operations().model
         hold = SimpleNamespace(run=Slot.of(model, "runs", "held_run"))
         pattern = SimpleNamespace(pk=Slot.of(model, "pk"), hold=hold if held else None)
@@ -91,19 +94,19 @@ def _statement(shape: Any, held: bool, guard: Any) -> Prepared:
 
 
 @steadily
-def update(rows: QuerySet[Any], change: Change) -> int:
+def update(rows: QuerySet[Operation], change: Change) -> int:
     """Stores a change in rows; returns how many were hit."""
     return rows.update(**change.assignments())
 
 
-def guarded(operation: Any) -> QuerySet[Any]:
+def guarded(operation: Operation) -> QuerySet[Operation]:
     """Returns the row as long as it may be written by whoever asks."""
     mine = {"runs": operation.hold.run} if operation.hold else {}
     status = OperationStatus.IN_PROGRESS
     return operations().filter(pk=operation.pk, status=status, **mine)
 
 
-def why_lost(operation: Any) -> LeaseLost | UpgradeCancelled:
+def why_lost(operation: Operation) -> LeaseLost | UpgradeCancelled:
     """Returns why a write of this worker did not reach the row."""
     if _is_cancelled_and_ours(operation):
         return UpgradeCancelled()
@@ -111,14 +114,14 @@ def why_lost(operation: Any) -> LeaseLost | UpgradeCancelled:
 
 
 @steadily
-def _is_cancelled_and_ours(operation: Any) -> bool:
+def _is_cancelled_and_ours(operation: Operation) -> bool:
     rows = operations().filter(pk=operation.pk, status=OperationStatus.CANCELLED)
     if operation.hold is not None:
         rows = rows.filter(runs=operation.hold.run)
     return rows.exists()
 
 
-def mirror(operation: Any, fields: dict[str, Any]) -> None:
+def mirror(operation: Operation, fields: dict[str, Any]) -> None:
     """Keeps the instance like its row."""
     for name, value in fields.items():
         setattr(operation, name, value)

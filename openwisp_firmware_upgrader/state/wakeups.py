@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 from amqp.exceptions import ChannelError, NotFound
-from celery import bootsteps, current_app
+from celery import Task, bootsteps, current_app
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from ..protocols import PrimaryKey
 from .leases import tick_seconds
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,12 @@ TASKS = "openwisp_firmware_upgrader.tasks"
 LONGEST_COUNTDOWN = 600
 
 
-def task(name: str) -> Any:
+def task(name: str) -> Task:
     """Returns the task ``name`` of this app, by name because tasks stand above."""
     return import_string(f"{TASKS}.{name}")
 
 
-def send(name: str, *args: Any) -> bool:
+def send(name: str, *args: object) -> bool:
     """Publishes a message for the task ``name``.
 
     Returns False, after logging why, when the broker did not take it.
@@ -38,7 +39,7 @@ def send(name: str, *args: Any) -> bool:
     return _publish(partial(task(name).delay, *args))
 
 
-def _publish(publish: Any) -> bool:
+def _publish(publish: Callable[[], object]) -> bool:
     if current_app.conf.task_always_eager:
         # the task runs here and now: what it raises is its own
         publish()
@@ -51,7 +52,9 @@ def _publish(publish: Any) -> bool:
     return True
 
 
-def upgrade(pk: Any, run: int, delay: float = 0, expires: float | None = None) -> bool:
+def upgrade(
+    pk: PrimaryKey, run: int, delay: float = 0, expires: float | None = None
+) -> bool:
     """Wakes a worker for one operation, ``delay`` seconds from now.
 
     Longer waits than ten minutes are left to the table. A wake-up that still
@@ -64,17 +67,17 @@ def upgrade(pk: Any, run: int, delay: float = 0, expires: float | None = None) -
     return _publish(partial(wake, args=(str(pk), run), **when))
 
 
-def upgrade_on_commit(pk: Any) -> None:
+def upgrade_on_commit(pk: PrimaryKey) -> None:
     """Wakes a worker for a new operation once its row is committed."""
     transaction.on_commit(partial(send, "upgrade_firmware", pk))
 
 
-def upgrade_many_on_commit(pks: Iterable[Any]) -> None:
+def upgrade_many_on_commit(pks: Iterable[PrimaryKey]) -> None:
     """Wakes workers for new operations once their rows are committed."""
     transaction.on_commit(partial(upgrade_many, list(pks)))
 
 
-def upgrade_many(pks: Iterable[Any]) -> None:
+def upgrade_many(pks: Iterable[PrimaryKey]) -> None:
     """Wakes workers for new operations; stops at the first failure."""
     for pk in pks:
         if not send("upgrade_firmware", pk):
@@ -82,7 +85,7 @@ def upgrade_many(pks: Iterable[Any]) -> None:
 
 
 def batch_on_commit(
-    batch_pk: Any, firmwareless: bool, if_lost: Callable[[], object]
+    batch_pk: PrimaryKey, firmwareless: bool, if_lost: Callable[[], object]
 ) -> None:
     """Wakes a worker that launches a mass upgrade once it is committed.
 

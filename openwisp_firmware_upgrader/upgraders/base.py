@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
@@ -20,6 +19,7 @@ from ..exceptions import (
     LeaseLost,
     RecoverableFailure,
 )
+from ..protocols import Operation
 from ..state import journal, keeper
 
 # what a link that breaks before the flash raises; nothing was lost
@@ -51,11 +51,11 @@ class StepRunner:
     """Runs the steps of an upgrader and tidies up in one place."""
 
     steps: tuple[Step, ...] = ()
-    upgrade_operation: Any
+    upgrade_operation: Operation
     # monotonic time of the last write of a move
     _moved_at: float
 
-    def run_steps(self, **values: Any) -> None:
+    def run_steps(self, **values: object) -> None:
         """Runs all steps.
 
         Arguments:
@@ -77,7 +77,7 @@ class StepRunner:
             raise raised from error
 
     def _run_step(
-        self, step: Step, values: dict[str, Any], reached: int | None
+        self, step: Step, values: dict[str, object], reached: int | None
     ) -> int | None:
         if step.cancellable:
             self._check_cancellation()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from openwisp_controller.connection.connectors.ssh import Ssh
+
+from ..protocols import DeviceConnection
 
 PROBE_TIMEOUT = 2
 SSH_PORT = 22
 
 
-def answers(connection: Any) -> bool:
+def answers(connection: DeviceConnection) -> bool:
     """Tells whether the SSH port of a device accepts a TCP connection.
 
     Connectors other than SSH are taken to answer.

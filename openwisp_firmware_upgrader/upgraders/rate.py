@@ -98,7 +98,7 @@ class Throttle:
         rates = app_settings.UPLOAD_RATE
         meters = ((self._device, "per_device"), (_worker, "per_worker"))
         return [
-            meter.book(size, rates[name])
+            meter.book(size, rate)
             for meter, name in meters
-            if rates[name] is not None and size > 0
+            if (rate := rates[name]) is not None and size > 0
         ]

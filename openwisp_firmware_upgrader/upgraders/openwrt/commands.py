@@ -20,6 +20,7 @@ from openwisp_controller.connection.settings import SSH_COMMAND_TIMEOUT
 
 from ...exceptions import RecoverableFailure
 from ...foreign_text import inline
+from ...protocols import Connector
 from .output import MAX_OUTPUT, BoundedOutput
 from .ssh import transport_of
 
@@ -38,7 +39,7 @@ class OutputTooLong(RecoverableFailure):
     """The device answered more than we read; its connection is closed."""
 
 
-def run(connector: Any, *args: Any, **kwargs: Any) -> Any:
+def run(connector: Connector, *args: Any, **kwargs: Any) -> tuple[str, int]:
     """Runs a command as ``connector.exec_command`` does, within bounds.
 
     The answer has at most 256 KiB, standard output and error together. With the
@@ -82,7 +83,7 @@ def bounded_channels(transport: paramiko.Transport) -> Iterator[list[BoundedOutp
         transport.open_session = open_session
 
 
-def _refuse_too_long(connector: Any, *outputs: BoundedOutput) -> None:
+def _refuse_too_long(connector: Connector, *outputs: BoundedOutput) -> None:
     if not any(output.is_too_long for output in outputs):
         return
     # whoever ignores limits may ignore that a channel is closed, too
@@ -92,7 +93,7 @@ def _refuse_too_long(connector: Any, *outputs: BoundedOutput) -> None:
 
 
 def _execute(
-    connector: Any,
+    connector: Connector,
     transport: paramiko.Transport,
     command: str,
     timeout: float = SSH_COMMAND_TIMEOUT,
@@ -121,7 +122,9 @@ def _execute(
     return _joined(stdout, stderr), code
 
 
-def _wait(channel: Any, output: BoundedOutput, end: float, timeout: float) -> None:
+def _wait(
+    channel: paramiko.Channel, output: BoundedOutput, end: float, timeout: float
+) -> None:
     ended = output.ended.wait(max(0.0, end - time.monotonic()))
     if output.is_too_long:
         return
@@ -138,7 +141,7 @@ def _joined(stdout: str, stderr: str) -> str:
 
 
 @contextmanager
-def _closed_after(seconds: float, connector: Any) -> Iterator[None]:
+def _closed_after(seconds: float, connector: Connector) -> Iterator[None]:
     timer = threading.Timer(seconds, connector.disconnect)
     timer.daemon = True
     timer.start()

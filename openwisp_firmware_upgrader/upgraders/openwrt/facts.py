@@ -89,7 +89,7 @@ class FactsMixin(Part):
         output, code = self._try(command)
         return str(output) if code == 0 else ""
 
-    def _try(self, command: str) -> tuple[Any, Any]:
+    def _try(self, command: str) -> tuple[str, int | None]:
         try:
             return self.exec_command(command, raise_unexpected_exit=False)
         except TELLING:
@@ -106,7 +106,7 @@ class FactsMixin(Part):
 
     def _has_overlay(self) -> bool | None:
         _output, code = self._try(OVERLAY)
-        return {0: True, 1: False}.get(code)
+        return {0: True, 1: False}.get(-1 if code is None else code)
 
     def exec_command(self, *args: Any, **kwargs: Any) -> tuple[str, int]:
         """Runs a command on the device, see the connector."""

@@ -17,6 +17,7 @@ from ...exceptions import (
     UpgradeCancelled,
 )
 from ...foreign_text import inline, quoted
+from ...protocols import DeviceConnection, Operation
 from ...state import journal
 from ...statuses import Phase, UpgradeProgress
 from . import handoff, ssh
@@ -40,8 +41,8 @@ class FlashMixin(Part):
     ]
     _flash_answer: tuple[int, str] | None = None
     _flash_sent = False
-    upgrade_operation: Any
-    connection: Any
+    upgrade_operation: Operation
+    connection: DeviceConnection
 
     def get_upgrade_command(self, path: str) -> str:
         """Returns the command that flashes the image at ``path``."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import BinaryIO, cast
 
 from django.utils.translation import gettext as _
 
 from ...exceptions import RecoverableFailure, UpgradeAborted, UpgradeNotNeeded
 from ...images import read_metadata, sha256_and_size
 from ...images.release import release_of
+from ...protocols import DeviceConnection, Image, Operation
 from ...state import journal, keeper
 from ...statuses import UpgradeProgress
 from . import ssh
@@ -21,8 +22,13 @@ class IdentityMixin(FactsMixin):
     """The checks before anything is changed on the device."""
 
     CHECKSUM_FILE = "/etc/openwisp/firmware_checksum"
-    upgrade_operation: Any
-    connection: Any
+    upgrade_operation: Operation
+    connection: DeviceConnection
+
+    @property
+    def _image(self) -> Image:
+        # the engine has seen that it was not deleted
+        return cast("Image", self.upgrade_operation.image)
 
     def _test_connection(self) -> None:
         if not self.connect():
@@ -82,15 +88,15 @@ class IdentityMixin(FactsMixin):
         journal.record(self.upgrade_operation, evidence=evidence)
 
     def _expected_release(self) -> tuple[Release, bool]:
-        image = self.upgrade_operation.image
+        image = self._image
         declared = Release(**release_of(image.metadata))
         if declared:
             return declared, False
         return Release(description=image.build.os or None), True
 
-    def _measure(self, image_file: Any) -> tuple[str, int]:
+    def _measure(self, image_file: BinaryIO) -> tuple[str, int]:
         """Returns SHA-256 and size of the image, measured once and stored."""
-        image = self.upgrade_operation.image
+        image = self._image
         if not image.checksum or image.size is None:
             image.checksum, image.size = sha256_and_size(image_file)
             image.metadata = read_metadata(image_file)
@@ -100,7 +106,7 @@ class IdentityMixin(FactsMixin):
             self._store_measures(image)
         return image.checksum, image.size
 
-    def _store_measures(self, image: Any) -> None:
+    def _store_measures(self, image: Image) -> None:
         values = {
             "checksum": image.checksum,
             "size": image.size,
@@ -108,7 +114,7 @@ class IdentityMixin(FactsMixin):
         }
         type(image).objects.filter(pk=image.pk).update(**values)
 
-    def _test_checksum(self, image: Any) -> str:
+    def _test_checksum(self, image: BinaryIO) -> str:
         checksum, _size = self._measure(image)
         path = self.CHECKSUM_FILE
         _output, code = self.exec_command(f"test -f {path}", exit_codes=[0, 1])
@@ -139,7 +145,7 @@ class IdentityMixin(FactsMixin):
         self.log(text % {"release": release})
         return False
 
-    def connect(self) -> Any:
+    def connect(self) -> bool:
         """Opens the connection unless it is open; returns whether it is."""
         if ssh.is_open(self.connection):
             return True
@@ -147,6 +153,6 @@ class IdentityMixin(FactsMixin):
         with keeper.connecting(self.upgrade_operation, self.connection):
             return self.connection.connect()
 
-    def log(self, value: Any, save: bool = True) -> None:
+    def log(self, value: object, save: bool = True) -> None:
         """Appends a line to the log of the operation."""
         self.upgrade_operation.log_line(str(value), save=save)

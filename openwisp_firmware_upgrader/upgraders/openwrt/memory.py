@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from ...exceptions import RecoverableFailure, UpgradeAborted
+from ...protocols import Operation
 from ...state import journal
 from .facts import parse_available_kib, parse_meminfo_kib
 from .part import Part
@@ -32,9 +33,9 @@ class MemoryMixin(Part):
         "log",
     ]
     _non_critical_services_stopped = False
-    upgrade_operation: Any
+    upgrade_operation: Operation
 
-    def check_memory(self, image_file: Any) -> None:
+    def check_memory(self, image_file: BinaryIO) -> None:
         """Makes room for the image; raises UpgradeAborted when it does not fit.
 
         Arguments:

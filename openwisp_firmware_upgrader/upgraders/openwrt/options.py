@@ -9,10 +9,11 @@ import jsonschema
 from django.utils.translation import gettext_lazy as _
 
 from ...exceptions import FirmwareUpgradeOptionsException
+from ...protocols import Operation, Options
 from .part import Part
 
 
-def _flag(title: Any, **more: Any) -> dict[str, Any]:
+def _flag(title: object, **more: object) -> dict[str, Any]:
     return {"type": "boolean", "format": "checkbox", "title": title, **more}
 
 
@@ -41,10 +42,10 @@ class OptionsMixin(Part):
     """Validates the options and turns them into flags."""
 
     SCHEMA: ClassVar[dict[str, Any] | None] = SCHEMA
-    upgrade_operation: Any
+    upgrade_operation: Operation
 
     @classmethod
-    def validate_upgrade_options(cls, upgrade_options: dict[str, Any]) -> None:
+    def validate_upgrade_options(cls, upgrade_options: Options) -> None:
         """Checks options against the schema and each other.
 
         Arguments:

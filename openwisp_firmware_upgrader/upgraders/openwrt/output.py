@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
+from paramiko import Channel
 from paramiko.buffered_pipe import BufferedPipe
 
 # less than the window that paramiko opens: a device that keeps to it needs no more
@@ -23,7 +23,7 @@ class BoundedOutput:
         is_too_long: whether the limit was passed; readers see the end of the output.
     """
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         """Takes over the streams of a channel that was opened a moment ago.
 
         Arguments:

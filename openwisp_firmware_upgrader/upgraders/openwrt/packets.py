@@ -8,6 +8,7 @@ import paramiko
 from paramiko.common import MSG_EXT_INFO, MSG_USERAUTH_INFO_REQUEST
 
 from ...foreign_text import inline
+from ...protocols import Connector
 
 # as much as OpenSSH takes; paramiko takes 4 GB if a device says so
 MAX_PACKET = 256 * 1024
@@ -22,7 +23,7 @@ SMALLEST_EXTENSION, SMALLEST_PROMPT = 8, 5
 TEXTS_BEFORE_PROMPTS = 3
 
 
-def guard(connector: Any) -> None:
+def guard(connector: Connector) -> None:
     """Bounds what a device may send before it is logged in; call it first.
 
     An attempt that fails leaves no thread behind, and its error has clean words:
@@ -62,7 +63,7 @@ def bounded_transport(*args: Any, **options: Any) -> paramiko.Transport:
     return transport
 
 
-def bound_packets(transport: Any) -> None:
+def bound_packets(transport: paramiko.Transport) -> None:
     """Bounds what a transport reads, once.
 
     Arguments:
@@ -81,7 +82,7 @@ def bound_packets(transport: Any) -> None:
 class _Bounds:
     """Stands before the reading methods of one packetizer."""
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: paramiko.Transport) -> None:
         packetizer = transport.packetizer
         self._transport = transport
         self._read_all = packetizer.read_all
@@ -90,14 +91,14 @@ class _Bounds:
         self._greeting = MAX_GREETING
         self._before_login = MAX_BEFORE_LOGIN
 
-    def read_greeting(self, timeout: float) -> Any:
+    def read_greeting(self, timeout: float) -> bytes:
         data = self._read_greeting(timeout)
         self._greeting -= len(data)
         if self._greeting < 0:
             raise paramiko.SSHException(": the device does not say its version")
         return data
 
-    def read_all(self, length: int, check_rekey: bool = False) -> Any:
+    def read_all(self, length: int, check_rekey: bool = False) -> bytes:
         if length > MAX_PACKET:
             text = f"the device announced a packet of {length} bytes"
             raise paramiko.SSHException(text)
@@ -107,14 +108,14 @@ class _Bounds:
                 raise paramiko.SSHException("the device talks without end at log-in")
         return self._read_all(length, check_rekey)
 
-    def read_message(self) -> Any:
+    def read_message(self) -> tuple[int, paramiko.Message]:
         kind, message = self._read_message()
         if _claims_too_much(kind, message):
             raise paramiko.SSHException("the device announced more than it sent")
         return kind, message
 
 
-def _claims_too_much(kind: int, message: Any) -> bool:
+def _claims_too_much(kind: int, message: paramiko.Message) -> bool:
     # paramiko counts up to what is announced, 4 billion in a packet of 9 bytes:
     # no closed connection ends that, and questions are collected meanwhile
     if kind == MSG_EXT_INFO:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...protocols import DeviceConnection, Operation
+
 
 class Part:
     """One concern of the OpenWrt upgrader, which inherits all of them."""
 
-    upgrade_operation: Any
-    connection: Any
+    upgrade_operation: Operation
+    connection: DeviceConnection
 
     CHECKSUM_FILE: str
     REMOTE_UPLOAD_DIR: str

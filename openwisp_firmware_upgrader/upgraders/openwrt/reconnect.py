@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
 from ...exceptions import DeviceNotReachableYet, FirmwareNotChanged, UpgradeFailed
+from ...protocols import DeviceConnection, Operation
 from ...state import keeper
 from ...statuses import UpgradeProgress
 from . import handoff, proof, ssh
@@ -23,8 +22,8 @@ class ReconnectMixin(Part):
     RECONNECT_DELAY: int
     RECONNECT_RETRY_DELAY: int
     RECONNECT_MAX_RETRIES: int
-    upgrade_operation: Any
-    connection: Any
+    upgrade_operation: Operation
+    connection: DeviceConnection
 
     def verify(self) -> None:
         """Returns when the upgrade is proven and the marker file is written.

@@ -11,6 +11,7 @@ from typing import Any
 
 import paramiko
 
+from ...protocols import Connector, DeviceConnection
 from ..device_words import install
 from .output import BoundedOutput
 from .packets import bound_packets
@@ -36,14 +37,14 @@ RELEASE_AFTER = 12
 RELEASE_EVERY = 0.5
 
 
-def transport_of(connector: Any) -> Any:
+def transport_of(connector: object) -> paramiko.Transport | None:
     """Returns the paramiko transport of a connector, None without one."""
     shell = getattr(connector, "shell", None)
     get_transport = getattr(shell, "get_transport", None)
     return get_transport() if get_transport is not None else None
 
 
-def is_open(connection: Any) -> bool:
+def is_open(connection: DeviceConnection) -> bool:
     """Tells whether a ``DeviceConnection`` has an open SSH connection.
 
     Opening it again would cost nothing on the network, but a save of its row.
@@ -52,7 +53,7 @@ def is_open(connection: Any) -> bool:
     return isinstance(transport, paramiko.Transport) and transport.is_active()
 
 
-def has_ended(connector: Any) -> bool:
+def has_ended(connector: Connector) -> bool:
     """Tells whether an SSH connection is over, just after a command on it was.
 
     A device that goes away ends its commands without an exit status (paramiko: -1),
@@ -66,7 +67,7 @@ def has_ended(connector: Any) -> bool:
     return not transport.is_alive()
 
 
-def bound(connector: Any) -> None:
+def bound(connector: Connector) -> None:
     """Makes a connection that dies silently fail within 15 seconds, and quick.
 
     Arguments:
@@ -101,7 +102,7 @@ def _set_option(sock: socket.socket, name: str, value: int) -> None:
         logger.info("%s cannot be set", name, exc_info=True)
 
 
-def hang_up(connection: Any) -> None:
+def hang_up(connection: DeviceConnection) -> None:
     """Closes a connection so that the device sees it before this returns.
 
     paramiko's reading thread keeps a closed socket alive for up to 0.1 seconds:
@@ -121,7 +122,7 @@ def hang_up(connection: Any) -> None:
 
 
 @contextmanager
-def released(connector: Any, is_complete: Callable[[], bool]) -> Iterator[None]:
+def released(connector: Connector, is_complete: Callable[[], bool]) -> Iterator[None]:
     """Closes channels opened meanwhile when they outlive the transfer.
 
     ``scp`` on the device may keep its channel open for ever after the last byte;
@@ -135,7 +136,7 @@ def released(connector: Any, is_complete: Callable[[], bool]) -> Iterator[None]:
     if transport is None:
         yield
         return
-    opened: list[Any] = []
+    opened: list[paramiko.Channel] = []
     done = threading.Event()
     open_session = transport.open_session
 
@@ -158,7 +159,7 @@ def released(connector: Any, is_complete: Callable[[], bool]) -> Iterator[None]:
         done.set()
 
 
-def _close_all(channels: list[Any]) -> None:
+def _close_all(channels: list[paramiko.Channel]) -> None:
     for channel in channels:
         try:
             channel.close()
@@ -167,7 +168,9 @@ def _close_all(channels: list[Any]) -> None:
 
 
 def _release(
-    channels: list[Any], is_complete: Callable[[], bool], done: threading.Event
+    channels: list[paramiko.Channel],
+    is_complete: Callable[[], bool],
+    done: threading.Event,
 ) -> None:
     complete_for = 0.0
     while not done.wait(RELEASE_EVERY):
@@ -179,7 +182,7 @@ def _release(
 
 
 @contextmanager
-def watched(connector: Any) -> Iterator[None]:
+def watched(connector: Connector) -> Iterator[None]:
     """Closes the connection when the device stops answering meanwhile.
 
     For a command that may be silent for long: an SSH server answers a keepalive
@@ -196,7 +199,9 @@ def watched(connector: Any) -> Iterator[None]:
         done.set()
 
 
-def _watch(connector: Any, transport: Any, done: threading.Event) -> None:
+def _watch(
+    connector: Connector, transport: paramiko.Transport, done: threading.Event
+) -> None:
     while not done.wait(CHECK_EVERY):
         answered = threading.Event()
         arguments = (transport, answered)
@@ -207,7 +212,7 @@ def _watch(connector: Any, transport: Any, done: threading.Event) -> None:
             return
 
 
-def _ask(transport: Any, answered: threading.Event) -> None:
+def _ask(transport: paramiko.Transport, answered: threading.Event) -> None:
     try:
         # any answer will do, servers refuse requests they do not know
         transport.global_request("keepalive@openssh.com", wait=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import BinaryIO
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
 from ...foreign_text import parse_number, quoted
 from ...images import ImageStream
+from ...protocols import DeviceConnection, Operation
 from ...state import journal
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
@@ -28,10 +30,10 @@ class TransferMixin(Part):
     """Uploads the image and tests it on the device."""
 
     _SYSUPGRADE = "/sbin/sysupgrade"
-    upgrade_operation: Any
-    connection: Any
+    upgrade_operation: Operation
+    connection: DeviceConnection
 
-    def get_remote_path(self, image: Any) -> str:
+    def get_remote_path(self, image: BinaryIO) -> str:
         """Returns where on the device the image is stored."""
         return f"{self.REMOTE_UPLOAD_DIR}/{image.name.rsplit('/', 1)[-1]}"
 
@@ -55,7 +57,7 @@ class TransferMixin(Part):
         # stored before the upload: whoever ends the operation must remove the file
         journal.note(self.upgrade_operation, {"remote_path": path})
 
-    def upload(self, image_file: Any, remote_path: str) -> None:
+    def upload(self, image_file: BinaryIO, remote_path: str) -> None:
         """Makes room, uploads the image and compares its SHA-256.
 
         Arguments:
@@ -89,7 +91,7 @@ class TransferMixin(Part):
             raise RecoverableFailure(str(error) or type(error).__name__) from error
         return None
 
-    def _on_piece(self, size: int) -> Any:
+    def _on_piece(self, size: int) -> Callable[[int], None]:
         start, end = UpgradeProgress.CHECKSUM_VERIFIED, UpgradeProgress.UPLOADED
         shown = [time.monotonic()]
         operation = self.upgrade_operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
 from openwisp_controller.connection.connectors.exceptions import (
@@ -15,6 +15,7 @@ from paramiko import SSHException
 
 from ... import settings as app_settings
 from ...exceptions import UpgradeCancelled
+from ...protocols import DeviceConnection, Operation
 from ...state import journal, keeper
 from ...statuses import OperationStatus, Phase, UpgradeProgress
 from ..base import Step, StepRunner
@@ -38,7 +39,7 @@ CLEAN_UP_LIMIT = 15
 NO_STATUS = -1
 
 
-def _has_no_status(answer: Any) -> bool:
+def _has_no_status(answer: object) -> bool:
     return isinstance(answer, tuple) and answer[1:] == (NO_STATUS,)
 
 
@@ -83,12 +84,14 @@ class OpenWrt(
         Step("_reflash", takes=("path",)),
     )
 
-    def __init__(self, upgrade_operation: Any, connection: Any) -> None:
+    def __init__(
+        self, upgrade_operation: Operation, connection: DeviceConnection
+    ) -> None:
         self.upgrade_operation = upgrade_operation
         self.connection = connection
         self._non_critical_services_stopped = False
 
-    def upgrade(self, image: Any) -> None:
+    def upgrade(self, image: BinaryIO) -> None:
         """Runs the first half.
 
         Arguments:
