@@ -1,6 +1,6 @@
 """Firmware upgrades of OpenWrt devices for OpenWISP."""
 
-VERSION = (1, 4, 0, "alpha")
+VERSION: tuple[int | str, ...] = (1, 4, 0, "alpha")
 __version__ = VERSION  # alias
 
 
@@ -13,5 +13,5 @@ def get_version() -> str:
     if VERSION[3:] == ("alpha", 0):
         return f"{version} pre-alpha"
     if stage != "final":
-        version = f"{version}{stage[0]}{rest[0] if rest else 0}"
+        version = f"{version}{str(stage)[0]}{rest[0] if rest else 0}"
     return version

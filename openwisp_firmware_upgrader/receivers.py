@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery.signals import worker_init
+from celery.worker.consumer import Consumer
 from django.core import checks
 from django.db.models.signals import (
     post_delete,
@@ -20,6 +19,7 @@ from . import websockets
 from .actions import delete_files
 from .checks.migrations import check_partial_chain, refuse_partial_chain
 from .foreign_text import inline
+from .protocols import DeviceConnection, Operation, Row
 from .reporting import notifications, phase_log
 from .signals import upgrade_operation_recorded
 from .state import wakeups
@@ -47,7 +47,9 @@ def connect_device_signals() -> None:
     )
 
 
-def clean_failure_reason(sender: Any, instance: Any, **kwargs: Any) -> None:
+def clean_failure_reason(
+    sender: type[Row], instance: DeviceConnection, **kwargs: object
+) -> None:
     """Receiver: why a connection failed may be told in the words of its device."""
     if instance.failure_reason:
         instance.failure_reason = inline(instance.failure_reason)
@@ -102,21 +104,23 @@ def connect_delete_signals() -> None:
     )
 
 
-def close_restored(sender: Any, instance: Any, raw: bool, **kwargs: Any) -> None:
+def close_restored(
+    sender: type[Row], instance: Operation, raw: bool, **kwargs: object
+) -> None:
     """Receiver: an operation restored from history is not going on."""
     if not raw:
         return
     if instance.status != OperationStatus.IN_PROGRESS:
         # a history does not hold the engine's columns
-        instance.phase = Phase.DONE.value
+        instance.phase = str(Phase.DONE)
         return
-    instance.status = OperationStatus.ABORTED.value
-    instance.phase = Phase.DONE.value
+    instance.status = str(OperationStatus.ABORTED)
+    instance.phase = str(Phase.DONE)
     instance.next_run_at = instance.lease_expires_at = None
     line = _("This operation was restored from history, it is not going on.")
     instance.log = f"{instance.log}\n{line}" if instance.log else line
 
 
-def let_worker_tick(sender: Any, **kwargs: Any) -> None:
+def let_worker_tick(sender: Consumer, **kwargs: object) -> None:
     """Receiver: a worker looks for what others left when it starts, and goes on so."""
     sender.app.steps["consumer"].add(wakeups.Ticking)

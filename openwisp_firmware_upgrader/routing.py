@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
-from django.urls import path, re_path
+from django.urls import URLPattern, path, re_path
 
 from .websockets import (
     BatchUpgradeProgressConsumer,
@@ -14,14 +15,17 @@ from .websockets import (
 
 PREFIX = "ws/firmware-upgrader"
 
+Receive: TypeAlias = Callable[[], Awaitable[object]]
+Send: TypeAlias = Callable[[Mapping[str, object]], Awaitable[None]]
 
-async def refuse(scope: Any, receive: Any, send: Any) -> None:
+
+async def refuse(scope: Mapping[str, object], receive: Receive, send: Send) -> None:
     """Closes a socket before it is accepted, whoever asks."""
     await receive()
     await send({"type": "websocket.close"})
 
 
-websocket_urlpatterns: list[Any] = [
+websocket_urlpatterns: list[URLPattern] = [
     path(
         f"{PREFIX}/upgrade-operation/<uuid:operation_id>/",
         UpgradeProgressConsumer.as_asgi(),
@@ -40,6 +44,6 @@ websocket_urlpatterns: list[Any] = [
 ]
 
 
-def get_routes() -> list[Any]:
+def get_routes() -> list[URLPattern]:
     """Returns the websocket routes, to be added to those of openwisp-controller."""
     return websocket_urlpatterns

@@ -4,18 +4,23 @@ Code that can be affected at run time reads ``settings.NAME`` at call time. What
 dictionary where one is expected counts as not given: ``checks/settings.py`` warns.
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from openwisp_controller.connection.settings import DEFAULT_UPDATE_STRATEGIES
 
 
-def _mapping(name, default):
+def _mapping(name: str, default: dict[str, Any]) -> dict[str, Any]:
     given = getattr(settings, name, None)
     return given if isinstance(given, dict) else default
 
 
-def _limits(name, keys):
+def _limits(name: str, keys: Collection[str]) -> dict[str, int | None]:
     given = _mapping(name, {})
     limits = {**dict.fromkeys(keys), **given}
     for key, limit in limits.items():

@@ -16,6 +16,7 @@ from .actions import delete_files, launch_batch, pair_device, resume_operations
 from .engine import worker as running
 from .engine.retry_policy import task_options
 from .exceptions import RecoverableFailure
+from .protocols import PrimaryKey
 from .state.resilience import drop_broken_connection
 from .swapper import load_model
 
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 class OnWorkingConnection:
     """Lets no task begin on a database connection that broke in an earlier one."""
 
-    def before_start(self, *_args: Any, **_kwargs: Any) -> None:
+    def before_start(self, *_args: object, **_kwargs: object) -> None:
         """Called by Celery where the task is about to run."""
         drop_broken_connection()
 
@@ -64,36 +65,40 @@ class Chore(OnWorkingConnection, OpenwispCeleryTask):
     soft_time_limit=app_settings.TASK_TIMEOUT,
     **task_options(),
 )
-def upgrade_firmware(self, operation_id, run=None):
+def upgrade_firmware(
+    self: Task, operation_id: PrimaryKey, run: int | None = None
+) -> None:
     """Runs the half an operation is in, after the proofs that are due."""
     running.work(self, operation_id, run)
 
 
 @shared_task(bind=True, base=WakeUp, soft_time_limit=app_settings.TASK_TIMEOUT)
-def batch_upgrade_operation(self, batch_id, firmwareless):
+def batch_upgrade_operation(
+    self: Task, batch_id: PrimaryKey, firmwareless: bool
+) -> None:
     """Launches a mass upgrade."""
     launch_batch.launch_by_id(batch_id, firmwareless)
 
 
 @shared_task(base=Chore, bind=True)
-def create_device_firmware(self, device_id):
+def create_device_firmware(self: Task, device_id: PrimaryKey) -> None:
     """Pairs a device with the image it runs."""
     pair_device.pair_device_by_id(device_id)
 
 
 @shared_task(base=Chore, bind=True)
-def create_all_device_firmwares(self, firmware_image_id):
+def create_all_device_firmwares(self: Task, firmware_image_id: PrimaryKey) -> None:
     """Pairs all devices that run an image with it."""
     pair_device.pair_image_by_id(firmware_image_id)
 
 
 @shared_task(base=Chore)
-def delete_firmware_files(files_to_delete):
+def delete_firmware_files(files_to_delete: list[str]) -> None:
     """Deletes image files from the private storage."""
     delete_files.delete_files(files_to_delete)
 
 
 @shared_task(base=WakeUp)
-def resume_upgrades():
+def resume_upgrades() -> None:
     """Goes on with operations that were left or are due."""
     resume_operations.resume_operations()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from django.utils.module_loading import import_string
 from swapper import load_model
 
 from . import settings as app_settings
+from .protocols import Device, DeviceConnection, JsonObject, UpgraderClass
 from .statuses import UpgradeProgress
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-def get_upgrader_class_from_device_connection(device_conn: Any) -> Any:
+def get_upgrader_class_from_device_connection(
+    device_conn: DeviceConnection,
+) -> UpgraderClass | None:
     """Returns the upgrader for a connection's update strategy.
 
     None, after logging why, when there is none or it cannot be imported.
@@ -33,7 +35,7 @@ def get_upgrader_class_from_device_connection(device_conn: Any) -> Any:
         return None
 
 
-def get_upgrader_class_for_device(device: Any) -> Any:
+def get_upgrader_class_for_device(device: Device) -> UpgraderClass | None:
     """Returns the upgrader of a device's first enabled SSH connection.
 
     Raises DeviceConnection.DoesNotExist when it has none.
@@ -47,7 +49,7 @@ def get_upgrader_class_for_device(device: Any) -> Any:
     return get_upgrader_class_from_device_connection(found)
 
 
-def get_upgrader_schema_for_device(device: Any) -> Any:
+def get_upgrader_schema_for_device(device: Device) -> JsonObject | None:
     """Returns the schema of a device's upgrade options, None without any.
 
     Raises DeviceConnection.DoesNotExist when it has no connection.

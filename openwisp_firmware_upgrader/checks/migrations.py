@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.core.checks import Error
 from django.core.management.base import CommandError
@@ -33,7 +32,7 @@ PUBLISHED = (
 LABEL = "firmware_upgrader"
 
 
-def refuse_partial_chain(using: str, **kwargs: Any) -> None:
+def refuse_partial_chain(using: str, **kwargs: object) -> None:
     """Receiver of ``pre_migrate``.
 
     Arguments:
@@ -47,7 +46,7 @@ def refuse_partial_chain(using: str, **kwargs: Any) -> None:
 
 
 def check_partial_chain(
-    databases: Iterable[str] | None = None, **kwargs: Any
+    databases: Iterable[str] | None = None, **kwargs: object
 ) -> list[Error]:
     """System check of databases, which ``migrate`` runs before anything else.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
@@ -19,7 +18,7 @@ from . import validators
 
 LABEL = "firmware_upgrader"
 PREFIX = "OPENWISP_FIRMWARE"
-Rule = Callable[[Any], Iterable[str]]
+Rule = Callable[[object], Iterable[str]]
 
 # setting -> id of its message, what is wrong with a value, what to write instead
 SETTINGS: dict[str, tuple[str, Rule, str]] = {
@@ -97,7 +96,7 @@ SETTINGS: dict[str, tuple[str, Rule, str]] = {
 WITHOUT_EFFECT = f"{LABEL}.W013"
 
 
-def check_settings(**kwargs: Any) -> list[CheckMessage]:
+def check_settings(**kwargs: object) -> list[CheckMessage]:
     """Checks the type, the keys and the values of each setting."""
     found: list[CheckMessage] = []
     for name, (number, rule, example) in SETTINGS.items():
@@ -112,7 +111,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-def check_retry_options(**kwargs: Any) -> list[CheckMessage]:
+def check_retry_options(**kwargs: object) -> list[CheckMessage]:
     """Warns of options of Celery that the engine does not use."""
     name = f"{PREFIX}_UPGRADER_RETRY_OPTIONS"
     given = getattr(settings, name, None)
@@ -130,7 +129,7 @@ def check_retry_options(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def check_upgraders(**kwargs: Any) -> list[CheckMessage]:
+def check_upgraders(**kwargs: object) -> list[CheckMessage]:
     """Checks that every upgrader of the map can be imported and upgrades."""
     given = getattr(settings, f"{PREFIX}_UPGRADERS_MAP", None)
     paths = given.values() if isinstance(given, dict) else ()
@@ -162,7 +161,7 @@ def can_load_extensions() -> bool:
     return hasattr(sqlite3.Connection, "enable_load_extension")
 
 
-def check_spatialite(**kwargs: Any) -> list[CheckMessage]:
+def check_spatialite(**kwargs: object) -> list[CheckMessage]:
     """Checks that a SpatiaLite database can be opened by this Python."""
     engines = (str(of.get("ENGINE", "")) for of in settings.DATABASES.values())
     if can_load_extensions() or not any("spatialite" in name for name in engines):
@@ -178,7 +177,7 @@ def check_spatialite(**kwargs: Any) -> list[CheckMessage]:
     return [Error(text, hint=hint, id=f"{LABEL}.E002")]
 
 
-def check_downloads(**kwargs: Any) -> list[CheckMessage]:
+def check_downloads(**kwargs: object) -> list[CheckMessage]:
     """Checks that nginx is told where it finds the files it has to send."""
     by_nginx = getattr(settings, "PRIVATE_STORAGE_SERVER", "django") == "nginx"
     if not by_nginx or hasattr(settings, "PRIVATE_STORAGE_INTERNAL_URL"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeGuard, cast
 
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-Rule = Callable[[Any], Iterable[str]]
+Rule = Callable[[object], Iterable[str]]
 
 # of Celery's options of a retry, those that the engine honours
 RETRY_OPTIONS = frozenset(
@@ -23,18 +23,18 @@ RETRY_OPTIONS = frozenset(
 STORAGE_METHODS = ("open", "save", "delete", "exists", "listdir")
 
 
-def _wrong(expected: str, value: Any) -> str:
+def _wrong(expected: str, value: object) -> str:
     text = _("%(expected)s is expected, not %(value)r.")
     return text % {"expected": expected, "value": value}
 
 
-def boolean(value: Any) -> Iterator[str]:
+def boolean(value: object) -> Iterator[str]:
     """Allows True and False."""
     if not isinstance(value, bool):
         yield _wrong(_("True or False"), value)
 
 
-def text(value: Any) -> Iterator[str]:
+def text(value: object) -> Iterator[str]:
     """Allows text."""
     if not isinstance(value, str):
         yield _wrong(_("a text"), value)
@@ -49,12 +49,10 @@ def number(least: int, *, whole: bool = False, none: bool = False) -> Rule:
         none: whether None is allowed.
     """
 
-    def rule(value: Any) -> Iterator[str]:
+    def rule(value: object) -> Iterator[str]:
         if value is None and none:
             return
-        kinds = int if whole else (int, float)
-        right = isinstance(value, kinds) and not isinstance(value, bool)
-        if not (right and value >= least):
+        if not _is_number(value, whole) or not value >= least:
             kind = _("a whole number") if whole else _("a number")
             expected = _("%(kind)s, %(least)s or more%(none)s")
             values = {
@@ -70,7 +68,7 @@ def number(least: int, *, whole: bool = False, none: bool = False) -> Rule:
 def either(*rules: Rule) -> Rule:
     """Returns the rule of values that obey one of several rules."""
 
-    def rule(value: Any) -> Iterator[str]:
+    def rule(value: object) -> Iterator[str]:
         problems = [list(each(value)) for each in rules]
         if all(problems):
             yield problems[-1][0]
@@ -86,7 +84,7 @@ def keys(*, others_allowed: bool = False, **known: Rule) -> Rule:
         known: the rule of each key that may be there.
     """
 
-    def rule(value: Any) -> Iterator[str]:
+    def rule(value: object) -> Iterator[str]:
         if value is None:
             return
         if not isinstance(value, dict):
@@ -102,7 +100,7 @@ def keys(*, others_allowed: bool = False, **known: Rule) -> Rule:
     return rule
 
 
-def upgraders(value: Any) -> Iterator[str]:
+def upgraders(value: object) -> Iterator[str]:
     """Allows a dictionary of texts; whether they can be imported is another check."""
     if not isinstance(value, dict):
         yield _wrong(_("a dictionary"), value)
@@ -112,7 +110,7 @@ def upgraders(value: Any) -> Iterator[str]:
             yield _wrong(_("the path of a class as text"), item)
 
 
-def storage(value: Any) -> Iterator[str]:
+def storage(value: object) -> Iterator[str]:
     """Allows the path of an instance of a storage."""
     if not isinstance(value, str):
         yield _wrong(_("the path of a storage instance as text"), value)
@@ -128,7 +126,12 @@ def storage(value: Any) -> Iterator[str]:
         yield _("%(path)s is not the instance of a storage.") % {"path": value}
 
 
-def custom_images(value: Any) -> Iterator[str]:
+def _is_number(value: object, whole: bool) -> TypeGuard[int | float]:
+    kinds = int if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def custom_images(value: object) -> Iterator[str]:
     """Allows pairs of image type and its label and boards, or None."""
     if value is None:
         return
@@ -139,16 +142,19 @@ def custom_images(value: Any) -> Iterator[str]:
         yield from _custom_image(entry)
 
 
-def _custom_image(entry: Any) -> Iterator[str]:
-    pair = isinstance(entry, list | tuple) and len(entry) == 2  # noqa: PLR2004 a pair
-    if not pair or not isinstance(entry[0], str) or not isinstance(entry[1], dict):
+def _custom_image(entry: object) -> Iterator[str]:
+    is_pair = isinstance(entry, list | tuple) and len(entry) == 2  # noqa: PLR2004 two
+    name, facts = cast("Sequence[object]", entry) if is_pair else (None, None)
+    if not isinstance(name, str) or not isinstance(facts, dict):
         yield _wrong(_("a pair of image type and dictionary"), entry)
         return
-    name, facts = entry
     if not isinstance(facts.get("label"), str):
         yield f"{name}: " + _wrong(_("a text as label"), facts.get("label"))
     boards = facts.get("boards")
     listed = [boards] if isinstance(boards, str) else boards
-    right = isinstance(listed, list | tuple | set | frozenset) and listed
-    if not right or not all(isinstance(board, str) and board for board in listed):
+    if (
+        not isinstance(listed, list | tuple | set | frozenset)
+        or not listed
+        or not all(isinstance(board, str) and board for board in listed)
+    ):
         yield f"{name}: " + _wrong(_("a list of names as boards"), boards)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -30,7 +30,7 @@ class Part:
         stop: the byte after the last.
     """
 
-    def __init__(self, file: Any, start: int, stop: int) -> None:
+    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
         self._file = file
         self._left = stop - start
         file.seek(start)

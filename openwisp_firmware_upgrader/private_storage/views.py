@@ -7,14 +7,17 @@ from typing import Any
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.core.exceptions import ValidationError
 from django.db import DataError
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from private_storage.models import PrivateFile
 from private_storage.views import PrivateStorageDetailView
 
 from .. import settings as app_settings
 from ..actions.measure_image import measure_image
+from ..protocols import Image
 from ..selectors import access
 from ..swapper import load_model
 from .servers import FirmwareImageServer
@@ -33,11 +36,13 @@ class FirmwareImageDownloadView(PermissionRequiredMixin, PrivateStorageDetailVie
     raise_exception = True
 
     @property
-    def model(self) -> Any:
+    def model(self) -> type[Model]:
         """The image model in force."""
         return load_model("FirmwareImage")
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(
+        self, request: HttpRequest, *args: object, **kwargs: object
+    ) -> HttpResponse:
         """Refuses whoever may not look at images before anything is looked up."""
         if not request.user.is_authenticated:
             return HttpResponse(status=401)
@@ -48,7 +53,7 @@ class FirmwareImageDownloadView(PermissionRequiredMixin, PrivateStorageDetailVie
         options = self.model._meta  # noqa: SLF001 documented by Django
         return (f"{options.app_label}.view_{options.model_name}",)
 
-    def get_object(self, queryset: Any = None) -> Any:
+    def get_object(self, queryset: QuerySet[Image] | None = None) -> Image:
         """Returns the image; Http404 without one, whatever the keys look like."""
         rows = self.model.objects.select_related("build__category")
         try:
@@ -66,7 +71,7 @@ class FirmwareImageDownloadView(PermissionRequiredMixin, PrivateStorageDetailVie
         keys = {"pk": self.kwargs["pk"], "build_id": self.kwargs.get("build_pk")}
         return {name: value for name, value in keys.items() if value is not None}
 
-    def can_access_file(self, private_file: Any) -> bool:
+    def can_access_file(self, private_file: PrivateFile) -> bool:
         """Allows superusers, and staff who manage the image's organization.
 
         Images of shared builds are for whoever manages an organization.
@@ -79,7 +84,7 @@ class FirmwareImageDownloadView(PermissionRequiredMixin, PrivateStorageDetailVie
             return bool(user.organizations_managed or user.organizations_owned)
         return bool(user.is_staff and access.manages(user, organization_id))
 
-    def serve_file(self, private_file: Any) -> HttpResponseBase:
+    def serve_file(self, private_file: PrivateFile) -> HttpResponseBase:
         """Returns the response that sends the file, as a download."""
         try:
             measure_image(private_file.parent_object)

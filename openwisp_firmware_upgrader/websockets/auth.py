@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from swapper import load_model as load_any_model
 
+from ..protocols import PrimaryKey, User
 from ..selectors import access
 from ..swapper import load_model
 
+# returns the organization of a row by its primary key, None when it is gone
+OrganizationOf: TypeAlias = Callable[[PrimaryKey], PrimaryKey | None]
 
-def organization_of_operation(pk: Any) -> Any:
+
+def organization_of_operation(pk: PrimaryKey) -> PrimaryKey | None:
     """Returns the organization of an operation's device, None when unknown."""
     return _first("UpgradeOperation", pk, "device__organization_id")
 
 
-def organization_of_batch(pk: Any) -> Any:
+def organization_of_batch(pk: PrimaryKey) -> PrimaryKey | None:
     """Returns the organization of a batch's category, None when shared."""
     return _first("BatchUpgradeOperation", pk, "build__category__organization_id")
 
 
-def organization_of_device(pk: Any) -> Any:
+def organization_of_device(pk: PrimaryKey) -> PrimaryKey | None:
     """Returns the organization of a device, None when unknown."""
     rows = load_any_model("config", "Device").objects.filter(pk=pk)
     return rows.values_list("organization_id", flat=True).first()
 
 
-def _first(name: str, pk: Any, column: str) -> Any:
+def _first(name: str, pk: PrimaryKey, column: str) -> PrimaryKey | None:
     rows = load_model(name).objects.filter(pk=pk)
     return rows.values_list(column, flat=True).first()
 
 
-def may_listen(user: Any, model: Any, organization_of: Any, pk: Any) -> bool:
+def may_listen(
+    user: User | None,
+    model: type[Model],
+    organization_of: OrganizationOf,
+    pk: PrimaryKey,
+) -> bool:
     """Tells whether a user may listen to the events of one object.
 
     Arguments:
@@ -56,7 +67,9 @@ def may_listen(user: Any, model: Any, organization_of: Any, pk: Any) -> bool:
     return access.manages(user, organization)
 
 
-def has_moved(user: Any, organization_of: Any, pk: Any) -> bool:
+def has_moved(
+    user: User | None, organization_of: OrganizationOf, pk: PrimaryKey
+) -> bool:
     """Tells whether an object is of an organization that a listener does not manage.
 
     Arguments:
@@ -67,13 +80,13 @@ def has_moved(user: Any, organization_of: Any, pk: Any) -> bool:
     return not access.sees_all(user) and not access.manages(user, organization_of(pk))
 
 
-def _has_permission(user: Any, model: Any) -> bool:
+def _has_permission(user: User, model: type[Model]) -> bool:
     options = model._meta  # noqa: SLF001 documented by Django
     names = (f"{verb}_{options.model_name}" for verb in ("change", "view"))
     return any(user.has_perm(f"{options.app_label}.{name}") for name in names)
 
 
-def refreshed(user: Any) -> Any:
+def refreshed(user: User | None) -> User | None:
     """Returns the user as the database has it now, None when there is none.
 
     Permissions are cached on the instance, so a new one is needed to see that

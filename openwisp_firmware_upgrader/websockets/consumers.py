@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import Any
 
+from django.db.models import Model
 from swapper import load_model as load_any_model
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
 from ..live import groups, payloads, snapshots
 from ..live.log_cursor import last_line, speaks_protocol_2
+from ..protocols import JsonObject, PrimaryKey
 from ..swapper import load_model
 from . import auth
 from .single_flight import Shared
@@ -29,11 +31,11 @@ class UpgradeProgressConsumer(FollowingConsumer):
     group_of = staticmethod(groups.operation_group)
     organization_of = staticmethod(auth.organization_of_operation)
 
-    def get_model(self) -> Any:
+    def get_model(self) -> type[Model]:
         """Returns the model of upgrade operations."""
         return load_model("UpgradeOperation")
 
-    async def answer(self, content: dict[str, Any]) -> None:
+    async def answer(self, content: JsonObject) -> None:
         """Sends the operation with its log, or the lines after ``after_seq``."""
         if speaks_protocol_2(content):
             known = {str(self.pk): last_line(content.get("after_seq"))}
@@ -51,7 +53,7 @@ class UpgradeProgressConsumer(FollowingConsumer):
             state = partial(snapshots.ended_operation, self.pk, self.told)
             await self.say(await seams.sync_to_async(state)())
 
-    async def upgrade_progress(self, event: dict[str, Any]) -> None:
+    async def upgrade_progress(self, event: JsonObject) -> None:
         """Forwards an event."""
         await self.forward(event)
 
@@ -63,7 +65,7 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
     group_of = staticmethod(groups.batch_group)
     organization_of = staticmethod(auth.organization_of_batch)
 
-    def get_model(self) -> Any:
+    def get_model(self) -> type[Model]:
         """Returns the model of mass upgrade operations."""
         return load_model("BatchUpgradeOperation")
 
@@ -72,12 +74,12 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
         """What this socket may tell of the batch."""
         return Sight(self.pk, shared)
 
-    async def answer(self, content: dict[str, Any]) -> None:
+    async def answer(self, content: JsonObject) -> None:
         """Sends the batch with all its operations, or with one page of them."""
         if speaks_protocol_2(content):
             size = min(last_line(content.get("page_size")) or PAGE_SIZE, PAGE_SIZE)
             page = min(last_line(content.get("page")) or 1, payloads.LAST_PAGE)
-            asked = (snapshots.batch_page, self.pk, page, size)
+            asked: tuple[Any, ...] = (snapshots.batch_page, self.pk, page, size)
         else:
             wanted = snapshots.wanted_operations(content)
             asked = (snapshots.batch_state, self.pk, wanted)
@@ -89,7 +91,7 @@ class BatchUpgradeProgressConsumer(AuthenticatedWebSocketConsumer):
             asked = (snapshots.ended_batch, self.pk, self.told)
             await self.say(await self.sight.answer(*asked, user=self.listener))
 
-    async def batch_upgrade_progress(self, event: dict[str, Any]) -> None:
+    async def batch_upgrade_progress(self, event: JsonObject) -> None:
         """Forwards an event, as far as its operations are the listener's."""
         try:
             data = await self.sight.of(event["data"], self.listener)
@@ -107,11 +109,11 @@ class DeviceUpgradeProgressConsumer(FollowingConsumer):
     group_of = staticmethod(groups.device_group)
     organization_of = staticmethod(auth.organization_of_device)
 
-    def get_model(self) -> Any:
+    def get_model(self) -> type[Model]:
         """Returns the model of devices."""
         return load_any_model("config", "Device")
 
-    async def answer(self, content: dict[str, Any]) -> None:
+    async def answer(self, content: JsonObject) -> None:
         """Sends the last operations, with their logs or line by line.
 
         ``after_seq`` is an object here: number of the last line by operation.
@@ -130,9 +132,9 @@ class DeviceUpgradeProgressConsumer(FollowingConsumer):
             message = {**payloads.operation_update(operation), **beside}
             await self.send_json(payloads.stamped(message))
 
-    def _recent(self) -> list[Any]:
+    def _recent(self) -> list[PrimaryKey]:
         return list(snapshots.recent_operations(self.pk).values_list("pk", flat=True))
 
-    async def send_update(self, event: dict[str, Any]) -> None:
+    async def send_update(self, event: JsonObject) -> None:
         """Forwards an event."""
         await self.forward(event)

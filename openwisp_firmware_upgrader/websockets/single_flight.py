@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
-Make = Callable[[], Awaitable[Any]]
+Make = Callable[[], Awaitable[object]]
 
 
 class Shared:

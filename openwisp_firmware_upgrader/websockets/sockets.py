@@ -10,11 +10,13 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
 from ..live import payloads
 from ..live.log_cursor import Follower
+from ..protocols import JsonObject, PrimaryKey, User
 from . import auth
 
 # seconds between two looks for what was lost on the way, and how many of them
@@ -29,21 +31,21 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
     # name of the argument in the URL
     kwarg = ""
     # of the primary key: group and organization
-    group_of: Callable[[Any], str]
-    organization_of: Callable[[Any], Any]
+    group_of: Callable[[PrimaryKey], str]
+    organization_of: Callable[[PrimaryKey], PrimaryKey | None]
 
     joined = ""
     # the user as of the last check
-    listener: Any = None
+    listener: User | None = None
     watch: asyncio.Task[None] | None = None
     # the status that the client knows, empty before it has asked
     told = ""
 
-    def get_model(self) -> Any:
+    def get_model(self) -> type[Model]:
         """Returns the model whose permissions count."""
         raise NotImplementedError
 
-    async def answer(self, content: dict[str, Any]) -> None:
+    async def answer(self, content: JsonObject) -> None:
         """Answers a request for the present state."""
         raise NotImplementedError
 
@@ -68,7 +70,7 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
         await self.accept()
         self.watch = asyncio.create_task(self._watch())
 
-    async def _may_listen(self, user: Any) -> bool:
+    async def _may_listen(self, user: User | None) -> bool:
         check = sync_to_async(auth.may_listen)
         kind = type(self)
         if not await check(user, self.get_model(), kind.organization_of, self.pk):
@@ -128,7 +130,7 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
         self,
         text_data: str | None = None,
         bytes_data: bytes | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Ignores, with a warning, what is no JSON object."""
         try:
@@ -140,7 +142,7 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
             return
         await self.receive_json(content)
 
-    async def receive_json(self, content: dict[str, Any], **kwargs: Any) -> None:
+    async def receive_json(self, content: JsonObject, **kwargs: object) -> None:
         """Answers the one request there is."""
         if content.get("type") != "request_current_state":
             seams.logger.warning("A socket got an unknown message: %.80r", content)
@@ -151,18 +153,18 @@ class AuthenticatedWebSocketConsumer(AsyncJsonWebsocketConsumer):
         except Exception:  # noqa: BLE001 whatever it is, the socket stays
             seams.logger.exception("A socket could not answer")
 
-    async def say(self, messages: list[dict[str, Any]]) -> None:
+    async def say(self, messages: list[JsonObject]) -> None:
         """Sends messages, and remembers which status they tell."""
         for message in messages:
             await self.send_json(message)
             self.told = payloads.status_told(message) or self.told
 
-    async def forward(self, event: dict[str, Any]) -> None:
+    async def forward(self, event: JsonObject) -> None:
         """Sends the payload of a group message as it is."""
         await self.say([event["data"]])
 
     @classmethod
-    async def encode_json(cls, content: Any) -> str:
+    async def encode_json(cls, content: object) -> str:
         """Returns JSON; dates, UUIDs, decimals and lazy texts are fine."""
         return json.dumps(content, cls=DjangoJSONEncoder)
 
@@ -178,7 +180,7 @@ class FollowingConsumer(AuthenticatedWebSocketConsumer):
         # looks and events come from two tasks, lines must stay in order
         self.telling = asyncio.Lock()
 
-    async def follow(self, pks: list[Any], after: dict[str, int]) -> None:
+    async def follow(self, pks: list[PrimaryKey], after: dict[str, int]) -> None:
         """Begins to tell operations line by line.
 
         Arguments:
@@ -207,7 +209,7 @@ class FollowingConsumer(AuthenticatedWebSocketConsumer):
                 if not follower.ended:
                     await self._tell(follower)
 
-    async def forward(self, event: dict[str, Any]) -> None:
+    async def forward(self, event: JsonObject) -> None:
         """Sends an event; to followers the news that it stands for."""
         pk = payloads.operation_told(event["data"])
         async with self.telling:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 # the package: what may be replaced there is looked up at each use
 from .. import websockets as seams
 from ..live import payloads, snapshots
+from ..protocols import PrimaryKey, User
 from ..selectors import access
 from . import sockets
 from .single_flight import Shared
@@ -27,14 +28,14 @@ class Sight:
         shared: where sockets whose listeners manage the same share their looks.
     """
 
-    def __init__(self, pk: Any, shared: Shared) -> None:
+    def __init__(self, pk: PrimaryKey, shared: Shared) -> None:
         self.pk = pk
         self._shared = shared
         self._seen: set[str] = set()
         self._hidden: set[str] = set()
         self._looked_at: float | None = None
 
-    async def of(self, data: Any, user: Any) -> Any:
+    async def of(self, data: object, user: User | None) -> Any:
         """Returns what is told of an event, None for nothing.
 
         Arguments:
@@ -50,7 +51,7 @@ class Sight:
         await self._look_if_old(user)
         return await self._counted(data, user) if self._hidden else data
 
-    async def _shows(self, operation: str, user: Any) -> bool:
+    async def _shows(self, operation: str, user: User | None) -> bool:
         await self._look_if_old(user)
         if operation not in self._seen and operation not in self._hidden:
             await self._look(user)
@@ -58,23 +59,25 @@ class Sight:
             self._hidden |= {operation} - self._seen
         return operation in self._seen
 
-    async def _look_if_old(self, user: Any) -> None:
+    async def _look_if_old(self, user: User | None) -> None:
         last, now = self._looked_at, time.monotonic()
         if last is None or now - last >= sockets.LOOK_EVERY:
             await self._look(user)
 
-    async def _look(self, user: Any) -> None:
+    async def _look(self, user: User | None) -> None:
         now = time.monotonic()
         seen, hidden = await self.answer(snapshots.seen_and_hidden, self.pk, user=user)
         self._seen, self._hidden, self._looked_at = set(seen), set(hidden), now
 
-    async def _counted(self, data: Mapping[str, Any], user: Any) -> Any:
+    async def _counted(self, data: Mapping[str, object], user: User | None) -> Any:
         found = await self.answer(snapshots.batch_status, self.pk, user=user)
         # the status is the batch's own, whoever asks
         numbers = {k: v for k, v in (found or {}).items() if k in data}
         return {**data, **numbers, "status": data.get("status")} if found else None
 
-    async def answer(self, make: Any, *args: Any, user: Any) -> Any:
+    async def answer(
+        self, make: Callable[..., object], *args: object, user: User | None
+    ) -> Any:
         """Returns what a function answers, made once for equal listeners.
 
         Arguments:

@@ -1,11 +1,18 @@
 """Builds: one version of a category's firmware."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...actions import launch_batch
+from ...protocols import Batch, Device, DeviceFirmware, Options, Owned
 from ...selectors.devices import firmwareless_devices, related_device_firmwares
 from ...swapper import get_model_name
 
@@ -47,13 +54,13 @@ class AbstractBuild(TimeStampedEditableModel):
         unique_together = ("category", "version")
         ordering = ("-created",)
 
-    def __str__(self):
+    def __str__(self) -> str:
         try:
             return f"{self.category} v{self.version}"
         except ObjectDoesNotExist:
-            return super().__str__()
+            return str(super().__str__())
 
-    def clean(self):
+    def clean(self) -> None:
         """Refuses an OS identifier that another build of the organization has."""
         super().clean()
         if not self.os or not self.category_id:
@@ -72,8 +79,13 @@ class AbstractBuild(TimeStampedEditableModel):
             )
 
     def batch_upgrade(
-        self, firmwareless, upgrade_options=None, group=None, location=None, **kwargs
-    ):
+        self,
+        firmwareless: bool,
+        upgrade_options: Options | None = None,
+        group: Owned | None = None,
+        location: Owned | None = None,
+        **kwargs: Any,
+    ) -> Batch:
         """Creates a mass upgrade to this build; see ``actions.launch_batch``."""
         return launch_batch.create_batch(
             self,
@@ -85,11 +97,19 @@ class AbstractBuild(TimeStampedEditableModel):
         )
 
     def _find_related_device_firmwares(
-        self, select_devices=False, group=None, location=None
-    ):
+        self,
+        select_devices: bool = False,
+        group: Owned | None = None,
+        location: Owned | None = None,
+    ) -> QuerySet[DeviceFirmware]:
         return related_device_firmwares(
             self, select_devices=select_devices, group=group, location=location
         )
 
-    def _find_firmwareless_devices(self, boards=None, group=None, location=None):
+    def _find_firmwareless_devices(
+        self,
+        boards: Iterable[str] | None = None,
+        group: Owned | None = None,
+        location: Owned | None = None,
+    ) -> QuerySet[Device]:
         return firmwareless_devices(self, boards=boards, group=group, location=location)

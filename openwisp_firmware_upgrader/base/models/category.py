@@ -1,5 +1,7 @@
 """Firmware categories: what kind of firmware a build is."""
 
+from __future__ import annotations
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import ShareableOrgMixin
@@ -18,5 +20,5 @@ class AbstractCategory(ShareableOrgMixin, TimeStampedEditableModel):
         verbose_name_plural = _("Firmware Categories")
         unique_together = ("name", "organization")
 
-    def __str__(self):
-        return self.name
+    def __str__(self) -> str:
+        return str(self.name)

@@ -1,5 +1,10 @@
 """Firmware images: one file of a build, for the boards of one type."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
 from django.utils.module_loading import import_string
@@ -11,6 +16,7 @@ from ... import settings as app_settings
 from ...actions import delete_files
 from ...hardware import FIRMWARE_IMAGE_MAP, FIRMWARE_IMAGE_TYPE_CHOICES
 from ...images import sha256_and_size
+from ...protocols import Build, Category, Image, Row
 from ...swapper import get_model_name
 
 # of a stored name; with the folder of its build that is what the column holds, and
@@ -18,12 +24,12 @@ from ...swapper import get_model_name
 NAME_BYTES = 218
 
 
-def get_build_directory(instance, filename):
+def get_build_directory(instance: Image, filename: str) -> str:
     """Returns where the file of an image is stored: a folder per build."""
     return f"{instance.build.pk}/{_shortened(filename)}"
 
 
-def _shortened(name):
+def _shortened(name: str) -> str:
     # columns count characters, file systems bytes
     stem, dot, ending = name.rpartition(".")
     if not stem or len(ending.encode()) > NAME_BYTES // 2:
@@ -56,7 +62,7 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
     metadata = models.JSONField(null=True, editable=False)
 
     # name of the file the stored SHA-256 was taken of
-    _measured_file = None
+    _measured_file: str | None = None
 
     class Meta:
         abstract = True
@@ -64,21 +70,21 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
         verbose_name_plural = _("Firmware Images")
         unique_together = ("build", "type")
 
-    def __str__(self):
+    def __str__(self) -> str:
         try:
             build = self.build
         except ObjectDoesNotExist:
-            return super().__str__()
+            return str(super().__str__())
         if not self.type:
-            return super().__str__()
+            return str(super().__str__())
         return f"{build}: {self.get_type_display()}"
 
     @property
-    def boards(self):
+    def boards(self) -> Sequence[str]:
         """The boards the image fits; KeyError when its type is not known."""
         return FIRMWARE_IMAGE_MAP[self.type]["boards"]
 
-    def clean(self):
+    def clean(self) -> None:
         """Finds the type out from the file name and refuses unknown types."""
         super().clean()
         if not self.type and self.file:
@@ -95,14 +101,16 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             raise ValidationError({"type": text}) from error
 
     @classmethod
-    def from_db(cls, db, field_names, values):
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Image:
         """Loads a row and remembers which file its SHA-256 is of."""
         image = super().from_db(db, field_names, values)
         if "file" not in image.get_deferred_fields():
             image.__dict__["_measured_file"] = image.file.name
         return image
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Saves the image; a new file gets its SHA-256 and size recorded."""
         if self.file and self._is_new_file():
             self._measure()
@@ -116,7 +124,7 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             raise
         self._measured_file = self.file.name
 
-    def close_file(self):
+    def close_file(self) -> None:
         """Closes the file; it is opened again when it is read next.
 
         A worker that leaves this to the garbage collector keeps a descriptor per
@@ -125,11 +133,11 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
         self.file.close()
         vars(self.file).pop("_file", None)
 
-    def _is_new_file(self):
+    def _is_new_file(self) -> bool:
         committed = self.file._committed  # noqa: SLF001 no public name
         return not committed or self.file.name != self._measured_file
 
-    def _measure(self):
+    def _measure(self) -> None:
         self.metadata = None
         try:
             self.checksum, self.size = sha256_and_size(self.file)
@@ -138,26 +146,32 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             self.checksum, self.size = "", None
 
     @classmethod
-    def _remove_file(cls, file_path):
+    def _remove_file(cls, file_path: str) -> bool:
         logger = import_string(f"{__package__}.logger")
         return delete_files.remove_file(cls.file.field.storage, file_path, logger)
 
     @classmethod
-    def build_pre_delete_handler(cls, sender, instance, **kwargs):
+    def build_pre_delete_handler(
+        cls, sender: object, instance: Build, **kwargs: object
+    ) -> None:
         """Receiver: the files of a build go with it."""
         cls.schedule_firmware_file_deletion(build=instance)
 
     @classmethod
-    def category_pre_delete_handler(cls, sender, instance, **kwargs):
+    def category_pre_delete_handler(
+        cls, sender: object, instance: Category, **kwargs: object
+    ) -> None:
         """Receiver: the files of a category's builds go with it."""
         cls.schedule_firmware_file_deletion(build__category=instance)
 
     @classmethod
-    def organization_pre_delete_handler(cls, sender, instance, **kwargs):
+    def organization_pre_delete_handler(
+        cls, sender: object, instance: Row, **kwargs: object
+    ) -> None:
         """Receiver: the files of an organization's builds go with it."""
         cls.schedule_firmware_file_deletion(build__category__organization=instance)
 
     @classmethod
-    def schedule_firmware_file_deletion(cls, **filters):
+    def schedule_firmware_file_deletion(cls, **filters: object) -> None:
         """Deletes the files of the images found by ``filters``, after commit."""
         delete_files.schedule_deletion(cls, **filters)

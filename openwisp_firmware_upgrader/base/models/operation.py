@@ -1,5 +1,10 @@
 """Upgrade operations: the upgrade of one device, from launch to proof."""
 
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
@@ -13,6 +18,8 @@ from swapper import get_model_name as get_any_model_name
 from ...actions import cancel_operation
 from ...constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
 from ...engine import outcomes, worker
+from ...exceptions import RecoverableFailure
+from ...protocols import JsonObject, UpgraderClass
 from ...state import journal, leases
 from ...state.settle_batch import settle_batch
 from ...statuses import OperationStatus, Phase
@@ -24,7 +31,7 @@ PROGRESS_MIN = 0
 PROGRESS_MAX = 100
 
 
-def local_time(moment):
+def local_time(moment: datetime) -> str:
     """Returns a moment in the local time zone, to the second."""
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -36,10 +43,10 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     STATUS_CHOICES = OperationStatus.choices
 
     # set by the engine while a worker holds the operation
-    hold = None
+    hold: Any = None
 
     # the outcome, while the worker that ended the operation tells it
-    ended_by = None
+    ended_by: Any = None
 
     device = models.ForeignKey(
         get_any_model_name("config", "Device"), on_delete=models.CASCADE
@@ -50,7 +57,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     status = models.CharField(
         max_length=12,
         choices=OperationStatus.choices,
-        default=OperationStatus.IN_PROGRESS.value,
+        default=str(OperationStatus.IN_PROGRESS),
     )
     log = models.TextField(blank=True)
     log_times = models.TextField(blank=True, default="", editable=False)
@@ -66,7 +73,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     phase = models.CharField(
         max_length=16,
         choices=Phase.choices,
-        default=Phase.QUEUED.value,
+        default=str(Phase.QUEUED),
         editable=False,
     )
     runs = models.PositiveIntegerField(default=0, editable=False)
@@ -106,20 +113,20 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.device} {local_time(self.created)}"
 
     @property
-    def upgrader_class(self):
+    def upgrader_class(self) -> UpgraderClass | None:
         """The upgrader of the device; DoesNotExist without a connection."""
         return get_upgrader_class_for_device(self.device)
 
     @property
-    def upgrader_schema(self):
+    def upgrader_schema(self) -> JsonObject | None:
         """The schema of the upgrader's options, None without options."""
         return get_upgrader_schema_for_device(self.device)
 
-    def clean(self):
+    def clean(self) -> None:
         """Validates options and device; stored options stay valid for ever."""
         try:
             super().clean()
@@ -129,7 +136,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         if self.device.is_deactivated():
             raise ValidationError(DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR)
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Saves the row; a new one waits for a worker, an ended one settles."""
         in_progress = self.status == OperationStatus.IN_PROGRESS
         if self._state.adding:
@@ -140,17 +147,17 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         if self.batch_id and not in_progress:
             settle_batch(self.batch)
 
-    def _prepare_new(self, in_progress):
+    def _prepare_new(self, in_progress: bool) -> None:
         if not in_progress:
-            self.phase = Phase.DONE.value
+            self.phase = str(Phase.DONE)
         elif self.next_run_at is None and self.lease_expires_at is None:
             self.next_run_at = timezone.now() + leases.first_stamp()
 
-    def log_line(self, line, save=True):
+    def log_line(self, line: str, save: bool = True) -> None:
         """Appends a line to the log, see ``journal.log_line``."""
         journal.log_line(self, line, save)
 
-    def update_progress(self, progress, save=True):
+    def update_progress(self, progress: int, save: bool = True) -> None:
         """Sets the progress in percent; ValidationError outside 0 to 100."""
         if isinstance(progress, bool) or not isinstance(progress, int | float):
             text = _("Progress must be numeric, got %(type)s.")
@@ -161,13 +168,15 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
             raise ValidationError(text % limits)
         journal.update_progress(self, int(progress), save)
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Cancels the operation; ValueError, saying why, when it is too late."""
         cancel_operation.cancel_operation(self)
 
-    def upgrade(self, recoverable=True):
+    def upgrade(self, recoverable: bool = True) -> None:
         """Upgrades the device, see ``engine.worker``."""
         worker.run(self, recoverable=recoverable)
 
-    def _recoverable_failure_handler(self, recoverable, error):
+    def _recoverable_failure_handler(
+        self, recoverable: bool, error: RecoverableFailure
+    ) -> None:
         outcomes.recoverable_failure(self, recoverable, error)

@@ -1,5 +1,7 @@
 """Options of an upgrade, whose meaning only the upgrader knows."""
 
+from __future__ import annotations
+
 import jsonschema
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
@@ -16,12 +18,12 @@ class UpgradeOptionsMixin(models.Model):
     class Meta:
         abstract = True
 
-    def clean(self):
+    def clean(self) -> None:
         """Validates the options."""
         super().clean()
         self.validate_upgrade_options()
 
-    def validate_upgrade_options(self):
+    def validate_upgrade_options(self) -> None:
         """Raises ValidationError when the upgrader does not take the options."""
         if not self.upgrade_options:
             return

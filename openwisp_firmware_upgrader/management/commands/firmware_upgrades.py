@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ...actions.fail_orphans import fail_orphans
 from ...actions.resume_operations import resume_operations
+from ...protocols import Operation
 from ...selectors.operations import operations_by_state
 from ...state.log_times import HEAVY
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             help="print metrics for Prometheus instead (the extra prometheus)",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         """Prints the operations in progress, then does what was asked for."""
         if options["metrics"]:
             self.stdout.write(_metrics(), ending="")
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             text = _("%(number)s operations were ended as failed.")
             self.stdout.write(text % {"number": fail_orphans()})
 
-    def _show(self, name: str, rows: Any) -> None:
+    def _show(self, name: str, rows: QuerySet[Operation]) -> None:
         number = rows.count()
         self.stdout.write(f"{name}: {number}")
         for row in rows.select_related("device").defer(*HEAVY)[:SHOWN]:
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             text = _("  … and %(number)s more")
             self.stdout.write(text % {"number": number - SHOWN})
 
-    def _line(self, row: Any) -> str:
+    def _line(self, row: Operation) -> str:
         now = timezone.now()
         age = int((now - row.created).total_seconds())
         parts = [
