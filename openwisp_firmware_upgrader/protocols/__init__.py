@@ -23,7 +23,7 @@ from .rows import (
     Row,
     User,
 )
-from .upgraders import Upgrader, UpgraderClass
+from .upgraders import Upgrader, UpgraderClass, UpgraderWithOptions
 
 __all__ = [
     "Batch",
@@ -43,5 +43,6 @@ __all__ = [
     "Row",
     "Upgrader",
     "UpgraderClass",
+    "UpgraderWithOptions",
     "User",
 ]

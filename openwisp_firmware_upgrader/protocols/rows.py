@@ -28,6 +28,9 @@ class Row(Protocol):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Stores the whole row."""
 
+    def delete(self, *args: Any, **kwargs: Any) -> object:
+        """Deletes the row with all that belongs to it."""
+
     def full_clean(self, *args: Any, **kwargs: Any) -> None:
         """Raises ValidationError when the row may not be stored."""
 
@@ -52,12 +55,17 @@ class User(Row, Protocol):
     is_authenticated: bool
     is_staff: bool
     is_superuser: bool
+    # primary keys, as text
+    organizations_managed: list[str]
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Returns whether the user has a permission."""
 
     def is_manager(self, organization: object) -> bool:
         """Returns whether the user manages an organization."""
+
+    def is_member(self, organization: object) -> bool:
+        """Returns whether the user belongs to an organization."""
 
 
 class Device(Owned, Protocol):
@@ -66,6 +74,7 @@ class Device(Owned, Protocol):
     name: str
     model: str
     os: str
+    mac_address: str
     group_id: Any
     deviceconnection_set: Any
 
@@ -87,6 +96,10 @@ class Build(Row, Protocol):
     version: str
     os: str
     changelog: str
+    firmwareimage_set: Any
+
+    def batch_upgrade(self, firmwareless: bool, **asked: object) -> Batch:
+        """Launches a mass upgrade; ``asked`` as `create_batch` takes it."""
 
 
 class Image(Row, Protocol):
@@ -107,6 +120,10 @@ class Image(Row, Protocol):
     def close_file(self) -> None:
         """Closes the file, if it is open."""
 
+    @classmethod
+    def _remove_file(cls, file_path: str) -> object:
+        """Deletes a file by its name in the storage."""
+
 
 class DeviceFirmware(Row, Protocol):
     """Which image a device runs, or should."""
@@ -116,6 +133,14 @@ class DeviceFirmware(Row, Protocol):
     image: Image
     image_id: Any
     installed: bool
+    # who asks for the next upgrade, and what was started for them
+    requested_by: User | None
+    started_operation: Operation | None
+
+    def create_upgrade_operation(
+        self, batch: Batch | None, upgrade_options: Options | None = None
+    ) -> Operation:
+        """Creates the operation that installs the image, and wakes a worker."""
 
 
 class Batch(Row, Protocol):
@@ -137,6 +162,17 @@ class Batch(Row, Protocol):
     created_by_id: Any
     upgrade_options: Options
     upgradeoperation_set: Any
+    # set while openwisp-notifications is told of it
+    organization_id: Any
+
+    def upgrade(self, firmwareless: bool) -> None:
+        """Creates its operations."""
+
+    def upgrade_related_devices(self) -> None:
+        """Creates those of devices that run firmware of the category."""
+
+    def upgrade_firmwareless_devices(self) -> None:
+        """Creates those of devices whose firmware is not known."""
 
 
 class Operation(Row, Protocol):
@@ -178,3 +214,6 @@ class Operation(Row, Protocol):
 
     def upgrade(self, recoverable: bool = True) -> None:
         """Upgrades the device."""
+
+    # the outcome that ended it, as this process knows it
+    ended_by: Exception | None

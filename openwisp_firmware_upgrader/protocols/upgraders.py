@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from .connections import DeviceConnection
-from .rows import Operation
+from .rows import JsonObject, Operation, Options
 
 
 class Upgrader(Protocol):
@@ -23,6 +23,16 @@ class Upgrader(Protocol):
 
     def upgrade(self, image: Any) -> object:
         """Installs the image; raises DeviceRebooting or another outcome."""
+
+
+class UpgraderWithOptions(Upgrader, Protocol):
+    """An upgrader that takes upgrade options; the others lack these."""
+
+    SCHEMA: ClassVar[JsonObject | None]
+
+    @classmethod
+    def validate_upgrade_options(cls, upgrade_options: Options) -> None:
+        """Raises ValidationError when it does not take these."""
 
 
 UpgraderClass: TypeAlias = type[Upgrader]
