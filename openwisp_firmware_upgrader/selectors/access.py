@@ -6,14 +6,13 @@ of the mass upgrade that it was launched with.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
+from ..protocols import Batch, Operation, PrimaryKey, Row, User
 from ..swapper import load_model
 
 
-def sees_all(user: Any) -> bool:
+def sees_all(user: User | None) -> bool:
     """Tells whether a user is limited by no organization.
 
     Arguments:
@@ -22,29 +21,31 @@ def sees_all(user: Any) -> bool:
     return user is None or bool(user.is_superuser)
 
 
-def organizations_of(user: Any) -> frozenset[str] | None:
+def organizations_of(user: User | None) -> frozenset[str] | None:
     """Returns the ids of the organizations a user manages, None for all.
 
     Who has the same ones is given the same answers.
     """
-    if sees_all(user):
+    if user is None or sees_all(user):
         return None
     return frozenset(str(pk) for pk in user.organizations_managed)
 
 
-def manages(user: Any, organization_id: Any) -> bool:
+def manages(user: User | None, organization_id: PrimaryKey | None) -> bool:
     """Tells whether a user manages an organization; all shared rows are superusers'.
 
     Arguments:
         user: who asks; None is the program itself.
         organization_id: primary key, None of what is shared.
     """
-    if sees_all(user):
+    if user is None or sees_all(user):
         return True
     return organization_id is not None and bool(user.is_manager(str(organization_id)))
 
 
-def of_managed(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
+def of_managed(
+    user: User | None, rows: QuerySet[Row], organization: str
+) -> QuerySet[Row]:
     """Returns the rows of organizations that a user manages, of a superuser all.
 
     Shared rows, which have no organization, are for superusers here.
@@ -54,12 +55,12 @@ def of_managed(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[An
         rows: what to look among.
         organization: look-up from a row to its organization.
     """
-    if sees_all(user):
+    if user is None or sees_all(user):
         return rows
     return rows.filter(**{f"{organization}__in": user.organizations_managed})
 
 
-def sees_restriction(user: Any, batch: Any, name: str) -> bool:
+def sees_restriction(user: User | None, batch: Batch, name: str) -> bool:
     """Tells whether a user may know what a mass upgrade was restricted to.
 
     A superuser restricts it to whatever exists, and groups and locations may change
@@ -74,7 +75,7 @@ def sees_restriction(user: Any, batch: Any, name: str) -> bool:
     return restriction is None or manages(user, restriction.organization_id)
 
 
-def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
+def operations_of(user: User | None, **wanted: object) -> QuerySet[Operation]:
     """Returns the upgrade operations that a user may see, change and delete.
 
     Arguments:
@@ -85,7 +86,7 @@ def operations_of(user: Any, **wanted: Any) -> QuerySet[Any]:
     return of_managed(user, rows, "device__organization")
 
 
-def of_owner(batch: Any, operations: QuerySet[Any]) -> QuerySet[Any]:
+def of_owner(batch: Batch, operations: QuerySet[Operation]) -> QuerySet[Operation]:
     """Returns the operations on devices that may have the build of a batch.
 
     Those of the organization of its category; all when it is shared.
@@ -100,7 +101,9 @@ def of_owner(batch: Any, operations: QuerySet[Any]) -> QuerySet[Any]:
     return operations.filter(device__organization_id=owner)
 
 
-def of_others(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any]:
+def of_others(
+    user: User | None, rows: QuerySet[Row], organization: str
+) -> QuerySet[Row]:
     """Returns the rows that ``of_managed`` keeps from a user.
 
     What would delete or stop them is refused.
@@ -110,18 +113,18 @@ def of_others(user: Any, rows: QuerySet[Any], organization: str) -> QuerySet[Any
         rows: what to look among.
         organization: look-up from a row to its organization.
     """
-    if sees_all(user):
+    if user is None or sees_all(user):
         return rows.none()
     return rows.exclude(**{f"{organization}__in": user.organizations_managed})
 
 
-def foreign_operations(user: Any, **wanted: Any) -> QuerySet[Any]:
+def foreign_operations(user: User | None, **wanted: object) -> QuerySet[Operation]:
     """Returns the upgrade operations that ``operations_of`` keeps from a user."""
     rows = load_model("UpgradeOperation").objects.filter(**wanted)
     return of_others(user, rows, "device__organization")
 
 
-def is_of_managed_device(row: Any, organizations: frozenset[str] | None) -> bool:
+def is_of_managed_device(row: object, organizations: frozenset[str] | None) -> bool:
     """Tells whether a row belongs to a device of some organizations, or to none.
 
     Arguments:

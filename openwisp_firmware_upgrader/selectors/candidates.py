@@ -13,6 +13,7 @@ from django.db.models import (
     BooleanField,
     Count,
     Exists,
+    Expression,
     OuterRef,
     Q,
     QuerySet,
@@ -20,6 +21,7 @@ from django.db.models import (
 )
 from swapper import load_model as load_any_model
 
+from ..protocols import Build, Device, DeviceFirmware, Owned, Row, User
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from . import access
@@ -63,8 +65,8 @@ class Candidates:
     ``related`` are DeviceFirmware rows, ``firmwareless`` devices.
     """
 
-    related: QuerySet[Any]
-    firmwareless: QuerySet[Any]
+    related: QuerySet[DeviceFirmware]
+    firmwareless: QuerySet[Device]
 
     def matching(self, text: str) -> Candidates:
         """Returns those with ``text`` in their name or MAC address."""
@@ -88,7 +90,11 @@ class Candidates:
 
 
 def find_candidates(
-    build: Any, *, group: Any = None, location: Any = None, user: Any = None
+    build: Build,
+    *,
+    group: Owned | None = None,
+    location: Owned | None = None,
+    user: User | None = None,
 ) -> Candidates:
     """Returns the devices a mass upgrade to ``build`` would find.
 
@@ -109,12 +115,14 @@ def find_candidates(
     )
 
 
-def _search(rows: QuerySet[Any], text: str, device: str) -> QuerySet[Any]:
+def _search(rows: QuerySet[Row], text: str, device: str) -> QuerySet[Row]:
     name, mac = f"{device}name__icontains", f"{device}mac_address__icontains"
     return rows.filter(Q(**{name: text}) | Q(**{mac: text}))
 
 
-def _with_facts(rows: QuerySet[Any], device: str, lacks_image: Any) -> QuerySet[Any]:
+def _with_facts(
+    rows: QuerySet[Row], device: str, lacks_image: Expression
+) -> QuerySet[Row]:
     operations = load_model("UpgradeOperation").objects.filter(
         device=OuterRef(device), status=OperationStatus.IN_PROGRESS
     )
@@ -130,7 +138,7 @@ def _with_facts(rows: QuerySet[Any], device: str, lacks_image: Any) -> QuerySet[
 
 
 def _counted(
-    rows: QuerySet[Any], model: str, organization: str
+    rows: QuerySet[Row], model: str, organization: str
 ) -> Iterable[dict[str, Any]]:
     ready = Q(is_running=False, has_connection=True, lacks_image=False)
     grouped = rows.select_related(None).order_by().values(model, organization)

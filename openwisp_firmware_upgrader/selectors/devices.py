@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -9,11 +10,12 @@ from django.db.models import QuerySet
 from swapper import load_model as load_any_model
 
 from ..hardware import FIRMWARE_IMAGE_MAP
+from ..protocols import Batch, Build, Device, DeviceFirmware, Owned, Row, UpgraderClass
 from ..swapper import load_model
 from ..utils import get_upgrader_class_for_device
 
 
-def _of_owner(rows: QuerySet[Any], build: Any, prefix: str = "") -> QuerySet[Any]:
+def _of_owner(rows: QuerySet[Row], build: Build, prefix: str = "") -> QuerySet[Row]:
     # a device that has moved still points to an image of its old organization
     organization_id = build.category.organization_id
     if organization_id is None:
@@ -22,8 +24,8 @@ def _of_owner(rows: QuerySet[Any], build: Any, prefix: str = "") -> QuerySet[Any
 
 
 def _of_group_and_location(
-    rows: QuerySet[Any], group: Any, location: Any, prefix: str = ""
-) -> QuerySet[Any]:
+    rows: QuerySet[Row], group: Owned | None, location: Owned | None, prefix: str = ""
+) -> QuerySet[Row]:
     if group is not None:
         rows = rows.filter(**{f"{prefix}group": group})
     if location is not None:
@@ -32,8 +34,12 @@ def _of_group_and_location(
 
 
 def related_device_firmwares(
-    build: Any, *, select_devices: bool = False, group: Any = None, location: Any = None
-) -> QuerySet[Any]:
+    build: Build,
+    *,
+    select_devices: bool = False,
+    group: Owned | None = None,
+    location: Owned | None = None,
+) -> QuerySet[DeviceFirmware]:
     """Returns the devices of a build's category that do not run it yet.
 
     Those of a category with an organization belong to that organization, now.
@@ -58,7 +64,7 @@ def related_device_firmwares(
     )
 
 
-def boards_of_build(build: Any) -> set[str]:
+def boards_of_build(build: Build) -> set[str]:
     """Returns every board that an image of the build fits."""
     types = build.firmwareimage_set.values_list("type", flat=True)
     known = [
@@ -70,8 +76,12 @@ def boards_of_build(build: Any) -> set[str]:
 
 
 def firmwareless_devices(
-    build: Any, *, boards: Any = None, group: Any = None, location: Any = None
-) -> QuerySet[Any]:
+    build: Build,
+    *,
+    boards: Iterable[str] | None = None,
+    group: Owned | None = None,
+    location: Owned | None = None,
+) -> QuerySet[Device]:
     """Returns the devices an image of the build fits and whose image is unknown.
 
     Arguments:
@@ -88,9 +98,11 @@ def firmwareless_devices(
     return _of_group_and_location(rows, group, location).order_by("-created")
 
 
-def dry_run(build: Any, *, group: Any = None, location: Any = None) -> dict[str, Any]:
+def dry_run(
+    build: Build, *, group: Owned | None = None, location: Owned | None = None
+) -> dict[str, QuerySet]:
     """Returns what a mass upgrade to ``build`` would upgrade, lazily."""
-    where = {"group": group, "location": location}
+    where: dict[str, Any] = {"group": group, "location": location}
     return {
         "device_firmwares": related_device_firmwares(
             build, select_devices=True, **where
@@ -100,8 +112,10 @@ def dry_run(build: Any, *, group: Any = None, location: Any = None) -> dict[str,
 
 
 def upgrader_class_of_batch(
-    batch: Any, related_device_fw: Any = None, firmwareless_devices: Any = None
-) -> Any:
+    batch: Batch,
+    related_device_fw: QuerySet[DeviceFirmware] | None = None,
+    firmwareless_devices: QuerySet[Device] | None = None,
+) -> UpgraderClass | None:
     """Returns the upgrader of a batch's first device, None without devices.
 
     Arguments:
@@ -115,7 +129,11 @@ def upgrader_class_of_batch(
     return None if device is None else get_upgrader_class_for_device(device)
 
 
-def _first_device(batch: Any, related: Any, firmwareless: Any) -> Any:
+def _first_device(
+    batch: Batch,
+    related: QuerySet[DeviceFirmware] | None,
+    firmwareless: QuerySet[Device] | None,
+) -> Device | None:
     if not batch._state.adding:  # noqa: SLF001 documented by Django
         operation = batch.upgradeoperation_set.select_related("device").first()
         if operation is not None:
@@ -130,10 +148,12 @@ def _first_device(batch: Any, related: Any, firmwareless: Any) -> Any:
     return _first_connected(related.select_related("device"), firmwareless)
 
 
-def _first_connected(related: Any, firmwareless: Any) -> Any:
+def _first_connected(
+    related: QuerySet[DeviceFirmware], firmwareless: QuerySet[Device]
+) -> Device | None:
     # one device without credentials must not decide for all others
     usable = {"enabled": True, "update_strategy__icontains": "ssh"}
-    tries: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+    tries: tuple[tuple[QuerySet, str, dict[str, object]], ...] = (
         (related, "device__deviceconnection__", usable),
         (firmwareless, "deviceconnection__", usable),
         (related, "", {}),

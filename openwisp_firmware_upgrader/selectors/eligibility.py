@@ -6,13 +6,15 @@ hands and whoever launched the upgrade may lose the right to do so.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
 import jsonschema
 from django.utils.translation import gettext as _
 
 from ..constants import DEACTIVATED_DEVICE_UPGRADE_OPERATION_ERROR
 from ..exceptions import FirmwareUpgradeOptionsException
+from ..protocols import Device, Image, Options, UpgraderClass, UpgraderWithOptions, User
 from ..swapper import load_model
 
 # one of these permissions is what the doors to a launch ask for
@@ -20,7 +22,7 @@ OF_ONE_DEVICE = ("DeviceFirmware",)
 OF_A_BATCH = ("Build", "BatchUpgradeOperation", "UpgradeOperation")
 
 
-def device_problem(device: Any, image: Any) -> str:
+def device_problem(device: Device, image: Image) -> str:
     """Returns why a device may not get an image, "" when it may.
 
     Arguments:
@@ -40,7 +42,7 @@ def device_problem(device: Any, image: Any) -> str:
     return ""
 
 
-def _boards_of(image: Any) -> Any:
+def _boards_of(image: Image) -> Iterable[str]:
     try:
         return image.boards
     except KeyError:
@@ -48,7 +50,7 @@ def _boards_of(image: Any) -> Any:
         return ()
 
 
-def options_problem(upgrader_class: Any, options: dict[str, Any]) -> str:
+def options_problem(upgrader_class: UpgraderClass | None, options: Options) -> str:
     """Returns why an upgrader does not take upgrade options, "" when it does.
 
     Arguments:
@@ -61,7 +63,9 @@ def options_problem(upgrader_class: Any, options: dict[str, Any]) -> str:
         return _("The upgrader of this device does not take upgrade options.")
     text = _("The upgrade options do not suit this device: %(why)s")
     try:
-        upgrader_class.validate_upgrade_options(options)
+        cast("type[UpgraderWithOptions]", upgrader_class).validate_upgrade_options(
+            options
+        )
     except jsonschema.ValidationError as error:
         return text % {"why": error.message}
     except FirmwareUpgradeOptionsException as error:
@@ -69,7 +73,7 @@ def options_problem(upgrader_class: Any, options: dict[str, Any]) -> str:
     return ""
 
 
-def requester_problem(user: Any, device: Any, *, in_batch: bool) -> str:
+def requester_problem(user: User | None, device: Device, *, in_batch: bool) -> str:
     """Returns why a user may not have a device upgraded, "" when they may.
 
     Permissions are cached on the instance of a user: it must have been read for
@@ -91,7 +95,7 @@ def requester_problem(user: Any, device: Any, *, in_batch: bool) -> str:
     )
 
 
-def _has_permission(user: Any, in_batch: bool) -> bool:
+def _has_permission(user: User, in_batch: bool) -> bool:
     models = OF_A_BATCH if in_batch else OF_ONE_DEVICE
     for name in models:
         options = load_model(name)._meta  # noqa: SLF001 documented by Django

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import F, Q, QuerySet
 
 from ..hardware import types_of_board
+from ..protocols import Category, Device, DeviceFirmware, Image
 from ..swapper import load_model
 
 
-def of_device(device: Any) -> Q:
+def of_device(device: Device) -> Q:
     """Returns the condition of images that are shared or of a device's organization."""
     owner = Q(build__category__organization_id=device.organization_id)
     return owner | Q(build__category__organization__isnull=True)
 
 
-def images_for_device(device: Any, device_firmware: Any = None) -> QuerySet[Any]:
+def images_for_device(
+    device: Device, device_firmware: DeviceFirmware | None = None
+) -> QuerySet[Image]:
     """Returns the images a device may be upgraded to, newest first.
 
     Arguments:
@@ -36,12 +37,12 @@ def images_for_device(device: Any, device_firmware: Any = None) -> QuerySet[Any]
     return rows.order_by("-created")
 
 
-def may_use(device: Any, category: Any) -> bool:
+def may_use(device: Device, category: Category) -> bool:
     """Tells whether a category is shared or of the organization of a device."""
     return category.organization_id in (None, device.organization_id)
 
 
-def image_a_device_runs(device: Any) -> Any:
+def image_a_device_runs(device: Device) -> Image | None:
     """Returns the image a device reports to run, None when there is none.
 
     An image of the device's own organization counts before a shared one.
@@ -56,6 +57,6 @@ def image_a_device_runs(device: Any) -> Any:
     return min(found, key=lambda image: _preference(image, types), default=None)
 
 
-def _preference(image: Any, types: list[str]) -> tuple[bool, int]:
+def _preference(image: Image, types: list[str]) -> tuple[bool, int]:
     is_shared = image.build.category.organization_id is None
     return is_shared, types.index(image.type)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from ..protocols import Operation
 from ..statuses import OperationStatus
 from ..swapper import load_model
 
 
-def operations_by_state() -> dict[str, QuerySet[Any]]:
+def operations_by_state() -> dict[str, QuerySet[Operation]]:
     """Returns the operations in progress by what is happening to them.
 
     ``running``: a worker holds a lease; ``lost``: a worker died with it; ``due``:

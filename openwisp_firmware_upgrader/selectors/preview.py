@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Protocol, cast
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from swapper import load_model as load_any_model
 
 from ..hardware import FIRMWARE_IMAGE_MAP
+from ..protocols import Build, Device, DeviceFirmware, Image, Owned, PrimaryKey, Row
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from .devices import firmwareless_devices, related_device_firmwares
+
+
+class Marked(Protocol):
+    """A row with what was found out about its device."""
+
+    is_reachable: bool
+    is_running: bool
+
+
+class MarkedFirmware(DeviceFirmware, Marked, Protocol):
+    """The row of a device whose firmware is known."""
 
 
 class Preview:
@@ -28,12 +40,12 @@ class Preview:
 
     def __init__(
         self,
-        build: Any,
+        build: Build,
         *,
         upgrade_all: bool = False,
-        group: Any = None,
-        location: Any = None,
-        organizations: Collection[Any] | None = None,
+        group: Owned | None = None,
+        location: Owned | None = None,
+        organizations: Collection[PrimaryKey] | None = None,
     ) -> None:
         images = build.firmwareimage_set.order_by("created").defer("metadata")
         self.images = list(images)
@@ -58,7 +70,7 @@ class Preview:
         return found
 
     def _counted(
-        self, rows: QuerySet[Any], column: str, device: str
+        self, rows: QuerySet[Row], column: str, device: str
     ) -> list[dict[str, Any]]:
         reachable, running = _reachable(device), _running(device)
         counted = (
@@ -108,7 +120,7 @@ class Preview:
             "would_upgrade": sum(row["ready"] for row in matched),
         }
 
-    def _of_image(self, image: Any, counts: Counter[str]) -> dict[str, Any]:
+    def _of_image(self, image: Image, counts: Counter[str]) -> dict[str, Any]:
         label = FIRMWARE_IMAGE_MAP.get(image.type, {}).get("label", image.type)
         return {
             "type": image.type,
@@ -131,12 +143,16 @@ class Preview:
             ]
         return found
 
-    def _marked(self, rows: QuerySet[Any], device: str) -> QuerySet[Any]:
+    def _marked(self, rows: QuerySet[Row], device: str) -> QuerySet[Row]:
         marks = {"is_reachable": _reachable(device), "is_running": _running(device)}
         return rows.annotate(**marks).order_by("-created", "pk")
 
     def _row(
-        self, device: Any, firmware: Any, image_type: str, marks: Any = None
+        self,
+        device: Device,
+        firmware: MarkedFirmware | None,
+        image_type: str,
+        marks: Marked | None = None,
     ) -> dict[str, Any]:
         image = next((i for i in self.images if i.type == image_type), None)
         return {
@@ -146,11 +162,11 @@ class Preview:
             "device_firmware": str(firmware.pk) if firmware else None,
             "image_type": image_type,
             "image": str(image.pk) if image else None,
-            "problem": _problem(image, marks or firmware),
+            "problem": _problem(image, cast("Marked", marks or firmware)),
         }
 
 
-def _problem(image: Any, marks: Any) -> str | None:
+def _problem(image: Image | None, marks: Marked) -> str | None:
     if image is None:
         return "no_matching_image"
     if marks.is_running:
