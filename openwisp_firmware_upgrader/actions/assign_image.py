@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
+from ..protocols import DeviceFirmware, Options, PrimaryKey, User
 from ..statuses import OperationStatus
 from ..swapper import load_model
 
@@ -16,7 +15,7 @@ from ..swapper import load_model
 class UnfinishedOperation(ValueError):
     """The device has an unfinished operation, ``operation_id``."""
 
-    def __init__(self, operation_id: Any) -> None:
+    def __init__(self, operation_id: PrimaryKey) -> None:
         text = _(
             "Another upgrade operation (%(id)s) is in progress for this device. Wait "
             "for its end or cancel it."
@@ -26,10 +25,10 @@ class UnfinishedOperation(ValueError):
 
 
 def assign_image(
-    device_firmware: Any,
+    device_firmware: DeviceFirmware,
     *,
-    upgrade_options: dict[str, Any] | None = None,
-    requested_by: Any = None,
+    upgrade_options: Options | None = None,
+    requested_by: User | None = None,
     reject_conflict: bool = False,
 ) -> None:
     """Saves a device's image; when it is not installed an upgrade starts.
@@ -54,7 +53,7 @@ def assign_image(
         device_firmware.save(upgrade_options=upgrade_options)
 
 
-def _refuse_conflict(device_id: Any) -> None:
+def _refuse_conflict(device_id: PrimaryKey) -> None:
     # a write is a lock on every database: the next request sees our operation
     devices = load_any_model("config", "Device").objects
     devices.filter(pk=device_id).update(modified=F("modified"))

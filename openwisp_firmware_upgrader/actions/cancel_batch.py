@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from ..protocols import Batch, Operation, PrimaryKey, User
 from ..selectors import access
 from ..state import journal
 from ..state.settle_batch import settle_batch
@@ -29,7 +30,7 @@ class CancelledBatch:
     going_on: int
 
 
-def cancel_batch(batch: Any, user: Any = None) -> CancelledBatch:
+def cancel_batch(batch: Batch, user: User | None = None) -> CancelledBatch:
     """Ends the launch of a mass upgrade and cancels what was not flashed yet.
 
     Workers that hold operations notice within two seconds and tidy up. Operations
@@ -58,7 +59,7 @@ def cancel_batch(batch: Any, user: Any = None) -> CancelledBatch:
     return CancelledBatch(cancelled, going_on)
 
 
-def _end_launch(batch: Any) -> bool:
+def _end_launch(batch: Batch) -> bool:
     rows = type(batch).objects.filter(pk=batch.pk, launched=False)
     rows = rows.filter(status__in=(BatchStatus.IDLE, BatchStatus.IN_PROGRESS))
     # the due time stays: it says that the launch was cut short
@@ -67,13 +68,13 @@ def _end_launch(batch: Any) -> bool:
     return bool(ended)
 
 
-def _running(batch: Any, user: Any) -> Any:
+def _running(batch: Batch, user: User | None) -> QuerySet[Operation]:
     return access.operations_of(
         user, batch_id=batch.pk, status=OperationStatus.IN_PROGRESS
     )
 
 
-def _in_progress(rows: Any, last: Any) -> list[Any]:
+def _in_progress(rows: QuerySet[Operation], last: PrimaryKey | None) -> list[Operation]:
     rows = rows.order_by("pk")
     if last is not None:
         rows = rows.filter(pk__gt=last)
@@ -81,7 +82,7 @@ def _in_progress(rows: Any, last: Any) -> list[Any]:
     return list(rows.select_related(*related)[:CHUNK])
 
 
-def _refusal(batch: Any, going_on: int) -> str:
+def _refusal(batch: Batch, going_on: int) -> str:
     if going_on:
         return _(
             "Cannot cancel: reflashing has already started on every device that is "

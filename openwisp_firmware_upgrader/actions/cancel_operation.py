@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 
+from ..protocols import Operation
 from ..state import journal
 from ..state.settle_batch import settle_ended
 from ..statuses import OperationStatus, UpgradeProgress
 
 
-def cancel_operation(operation: Any) -> None:
+def cancel_operation(operation: Operation) -> None:
     """Cancels an operation whose device has not been told to flash.
 
     A worker that holds it notices within two seconds and tidies up the device;
@@ -26,7 +25,7 @@ def cancel_operation(operation: Any) -> None:
     settle_ended(operation)
 
 
-def _refusal(operation: Any) -> str:
+def _refusal(operation: Operation) -> str:
     if operation.status != OperationStatus.IN_PROGRESS:
         text = _("Cannot cancel an upgrade operation with status '%(status)s'.")
         return text % {"status": operation.status}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
+from django.core.files.storage import Storage
 from django.db import transaction
 
+from ..protocols import Image
 from ..state import wakeups
 from ..swapper import load_model
 
 
-def schedule_deletion(image_model: Any, **filters: Any) -> None:
+def schedule_deletion(image_model: type[Image], **filters: object) -> None:
     """Deletes the files of the images found by ``filters``, after commit."""
     rows = image_model.objects.filter(**filters)
     names = [image.file.name for image in rows.iterator() if image.file.name]
@@ -21,7 +22,7 @@ def schedule_deletion(image_model: Any, **filters: Any) -> None:
         transaction.on_commit(partial(wakeups.send, "delete_firmware_files", names))
 
 
-def delete_file_of(sender: Any, instance: Any, **kwargs: Any) -> None:
+def delete_file_of(sender: type[Image], instance: Image, **kwargs: object) -> None:
     """Receiver: the file of a deleted image goes with it, after commit.
 
     Single and queryset deletes alike; the files of images that go with their
@@ -34,7 +35,7 @@ def delete_file_of(sender: Any, instance: Any, **kwargs: Any) -> None:
         transaction.on_commit(partial(_delete, sender, name))
 
 
-def _delete(image_model: Any, name: str) -> None:
+def _delete(image_model: type[Image], name: str) -> None:
     # another image may have been stored under the same name meanwhile
     if not image_model.objects.filter(file=name).exists():
         image_model._remove_file(name)  # noqa: SLF001 third parties override it
@@ -46,7 +47,7 @@ def delete_files(names: list[str]) -> None:
         _delete(load_model("FirmwareImage"), name)
 
 
-def remove_file(storage: Any, path: str, logger: logging.Logger) -> bool:
+def remove_file(storage: Storage, path: str, logger: logging.Logger) -> bool:
     """Deletes one file and, when it was the last one, its folder.
 
     Arguments:
@@ -68,7 +69,7 @@ def remove_file(storage: Any, path: str, logger: logging.Logger) -> bool:
     return True
 
 
-def _remove_folder(storage: Any, folder: str, logger: logging.Logger) -> None:
+def _remove_folder(storage: Storage, folder: str, logger: logging.Logger) -> None:
     try:
         if any(storage.listdir(folder)):
             logger.debug("Directory %s is not empty, it stays", folder)

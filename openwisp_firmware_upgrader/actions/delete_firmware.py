@@ -6,11 +6,11 @@ The rule is the same for REST, the admin and whatever comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from ..protocols import Build, Category, Image, Row, User
 from ..selectors import access
 from ..swapper import load_model
 from .delete_operations import (
@@ -27,7 +27,7 @@ TO_IMAGE = {"FirmwareImage": "pk", "Build": "build", "Category": "build__categor
 TO_BUILD = {"FirmwareImage": "firmwareimage", "Build": "pk", "Category": "category"}
 
 
-def delete_firmware(doomed: Any, user: Any = None) -> None:
+def delete_firmware(doomed: Image | Build | Category, user: User | None = None) -> None:
     """Deletes an image, a build or a category with all that belongs to it.
 
     Arguments:
@@ -43,7 +43,7 @@ def delete_firmware(doomed: Any, user: Any = None) -> None:
         doomed.delete()
 
 
-def refuse_deletion(doomed: Iterable[Any], user: Any = None) -> None:
+def refuse_deletion(doomed: Iterable[Row], user: User | None = None) -> None:
     """Raises what keeps images, builds or categories from being deleted.
 
     In a transaction no upgrade can begin to need one of them until its end.
@@ -69,7 +69,7 @@ def refuse_deletion(doomed: Iterable[Any], user: Any = None) -> None:
         raise BelongsToOthers(foreign_text())
 
 
-def _images(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+def _images(rows: QuerySet[Image], user: User | None) -> QuerySet[Image]:
     """Returns images with what keeps them: one query, whatever their number."""
     firmware = load_model("DeviceFirmware").objects.filter(image=OuterRef("pk"))
     firmware = access.of_others(user, firmware, "device__organization")
@@ -83,7 +83,7 @@ def _images(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
     )
 
 
-def _builds(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+def _builds(rows: QuerySet[Build], user: User | None) -> QuerySet[Build]:
     """Returns builds with what keeps them, which is in their mass upgrades."""
     build = {"batch__build": OuterRef("pk")}
     return rows.annotate(
@@ -93,5 +93,5 @@ def _builds(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
     )
 
 
-def _name_of(doomed: Any) -> str:
+def _name_of(doomed: Row) -> str:
     return next(name for name in TO_IMAGE if isinstance(doomed, load_model(name)))

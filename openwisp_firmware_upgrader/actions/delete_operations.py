@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from ..protocols import Batch, Operation, User
 from ..selectors import access
 from ..state.settle_batch import is_launching
 from ..statuses import OperationStatus
@@ -28,12 +27,12 @@ UNFINISHED = Q(status=OperationStatus.IN_PROGRESS) | Q(lease_expires_at__isnull=
 LAUNCHING = Q(launched=False, next_run_at__isnull=False)
 
 
-def unfinished_operations(**which: Any) -> QuerySet[Any]:
+def unfinished_operations(**which: object) -> QuerySet[Operation]:
     """Returns the operations that are in progress or held by a worker."""
     return load_model("UpgradeOperation").objects.filter(UNFINISHED, **which)
 
 
-def launching_batches(**which: Any) -> QuerySet[Any]:
+def launching_batches(**which: object) -> QuerySet[Batch]:
     """Returns the mass upgrades whose operations are still being added."""
     return load_model("BatchUpgradeOperation").objects.filter(LAUNCHING, **which)
 
@@ -46,7 +45,7 @@ def still_needed_text() -> str:
     )
 
 
-def delete_operation(operation: Any) -> None:
+def delete_operation(operation: Operation) -> None:
     """Deletes one operation.
 
     Raises StillInProgress while it is in progress or a worker holds it.
@@ -71,7 +70,7 @@ def foreign_text() -> str:
     )
 
 
-def delete_batch(batch: Any, user: Any = None) -> None:
+def delete_batch(batch: Batch, user: User | None = None) -> None:
     """Deletes a mass upgrade with its operations.
 
     Arguments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import cast
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,6 +16,15 @@ from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
 from ..engine.install import busy_text
+from ..protocols import (
+    Batch,
+    Device,
+    DeviceConnection,
+    Image,
+    Operation,
+    Options,
+    PrimaryKey,
+)
 from ..selectors import eligibility
 from ..state import leases, wakeups
 from ..state.log_times import FirstTime
@@ -28,23 +37,23 @@ from ..utils import get_upgrader_class_from_device_connection
 class Candidate:
     """A device of a mass upgrade and the image it is to get."""
 
-    device_id: Any
-    image: Any
+    device_id: PrimaryKey
+    image: Image
 
 
 @dataclass
 class Known:
     """What one chunk needs to know of its devices, read set-wise."""
 
-    devices: dict[Any, Any]
-    running: dict[Any, Any]
-    connections: dict[Any, Any]
-    options: dict[str, Any]
+    devices: dict[PrimaryKey, Device]
+    running: dict[PrimaryKey, PrimaryKey]
+    connections: dict[PrimaryKey, DeviceConnection]
+    options: Options
     verdicts: dict[str, str] = field(default_factory=dict)
 
 
 def insert_operations(
-    batch: Any, candidates: list[Candidate], *, tell: bool = True
+    batch: Batch, candidates: list[Candidate], *, tell: bool = True
 ) -> None:
     """Adds the operations of one chunk in one transaction.
 
@@ -77,7 +86,7 @@ def insert_operations(
         _stamp(batch)
 
 
-def _look_at(batch: Any) -> tuple[bool, Any]:
+def _look_at(batch: Batch) -> tuple[bool, PrimaryKey | None]:
     """Returns whether a batch gets nothing more, and the owner of its build."""
     # two launchers of one batch take turns, the second finds nothing left;
     # a batch that was cancelled meanwhile gets no more operations
@@ -85,20 +94,22 @@ def _look_at(batch: Any) -> tuple[bool, Any]:
     return rows.values_list("launched", "build__category__organization_id").get()
 
 
-def _stamp(batch: Any) -> None:
+def _stamp(batch: Batch) -> None:
     due = leases.seconds_from_now(leases.lease_seconds())
     rows = type(batch).objects.filter(pk=batch.pk, launched=False)
     rows.update(next_run_at=due)
 
 
-def _without_operation(batch: Any, candidates: list[Candidate]) -> list[Candidate]:
+def _without_operation(batch: Batch, candidates: list[Candidate]) -> list[Candidate]:
     ids = [candidate.device_id for candidate in candidates]
     rows = load_model("UpgradeOperation").objects.filter(batch=batch, device__in=ids)
     present = set(rows.values_list("device_id", flat=True))
     return [c for c in candidates if c.device_id not in present]
 
 
-def _look_up(batch: Any, candidates: Iterable[Candidate], owner: Any) -> Known:
+def _look_up(
+    batch: Batch, candidates: Iterable[Candidate], owner: PrimaryKey | None
+) -> Known:
     ids = [candidate.device_id for candidate in candidates]
     operations = load_model("UpgradeOperation").objects.filter(
         device__in=ids, status=OperationStatus.IN_PROGRESS
@@ -117,7 +128,7 @@ def _look_up(batch: Any, candidates: Iterable[Candidate], owner: Any) -> Known:
     )
 
 
-def _refusal(batch: Any, candidate: Candidate, known: Known) -> str:
+def _refusal(batch: Batch, candidate: Candidate, known: Known) -> str:
     device = known.devices[candidate.device_id]
     connection = known.connections.get(device.pk)
     user = batch.created_by
@@ -135,7 +146,7 @@ def _refusal(batch: Any, candidate: Candidate, known: Known) -> str:
     return _refused_options(connection, known)
 
 
-def _refused_options(connection: Any, known: Known) -> str:
+def _refused_options(connection: DeviceConnection, known: Known) -> str:
     strategy = connection.update_strategy
     if known.options and strategy not in known.verdicts:
         upgrader_class = get_upgrader_class_from_device_connection(connection)
@@ -144,7 +155,7 @@ def _refused_options(connection: Any, known: Known) -> str:
     return known.verdicts.get(strategy, "")
 
 
-def _operation(batch: Any, candidate: Candidate, known: Known) -> Any:
+def _operation(batch: Batch, candidate: Candidate, known: Known) -> Operation:
     refusal = _refusal(batch, candidate, known)
     operation = load_model("UpgradeOperation")(
         device=known.devices[candidate.device_id],
@@ -162,7 +173,7 @@ def _operation(batch: Any, candidate: Candidate, known: Known) -> Any:
     return operation
 
 
-def _insert(created: list[Any], tell: bool) -> None:
+def _insert(created: list[Operation], tell: bool) -> None:
     started = [o.pk for o in created if o.status == OperationStatus.IN_PROGRESS]
     rows = load_model("UpgradeOperation").objects
     rows.bulk_create(created)
@@ -179,7 +190,7 @@ def _insert(created: list[Any], tell: bool) -> None:
         wakeups.upgrade_many_on_commit(started)
 
 
-def _announce(created: list[Any], live: bool) -> None:
+def _announce(created: list[Operation], live: bool) -> None:
     for operation in created:
         post_save.send(
             sender=type(operation),
@@ -193,12 +204,12 @@ def _announce(created: list[Any], live: bool) -> None:
         )
 
 
-def _point_to_images(created: list[Any]) -> None:
+def _point_to_images(created: list[Operation]) -> None:
     model = load_model("DeviceFirmware")
     started = [o for o in created if o.status == OperationStatus.IN_PROGRESS]
     paired = model.objects.filter(device__in=[o.device_id for o in started])
     present = set(paired.values_list("device_id", flat=True))
-    for image in {operation.image for operation in started}:
+    for image in {cast("Image", operation.image) for operation in started}:
         ids = [o.device_id for o in started if o.image_id == image.pk]
         rows = paired.filter(device__in=ids)
         rows.update(image=image, installed=False, modified=Now())

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ..protocols import Batch, Build, Image, Options, Owned, PrimaryKey, User
 from ..selectors.devices import firmwareless_devices, related_device_firmwares
 from ..state import leases, wakeups
 from ..state.settle_batch import settle_batch, tell_saved
@@ -28,15 +29,15 @@ CHUNK = 500
 
 
 def create_batch(
-    build: Any,
+    build: Build,
     firmwareless: bool,
     *,
-    upgrade_options: dict[str, Any] | None = None,
-    group: Any = None,
-    location: Any = None,
-    created_by: Any = None,
+    upgrade_options: Options | None = None,
+    group: Owned | None = None,
+    location: Owned | None = None,
+    created_by: User | None = None,
     idempotency_key: str = "",
-) -> Any:
+) -> Batch:
     """Creates a mass upgrade and wakes a worker that launches it.
 
     Arguments:
@@ -69,14 +70,14 @@ def create_batch(
     return batch
 
 
-def _is_due(batch_id: Any) -> None:
+def _is_due(batch_id: PrimaryKey) -> None:
     # nobody was told: whoever looks first launches it
     rows = load_model("BatchUpgradeOperation").objects.filter(pk=batch_id)
     rows.filter(launched=False).update(next_run_at=Now())
 
 
 def _refuse_nothing_to_do(
-    build: Any, firmwareless: bool, group: Any, location: Any
+    build: Build, firmwareless: bool, group: Owned | None, location: Owned | None
 ) -> None:
     model = load_model("BatchUpgradeOperation")
     found = model.dry_run(build=build, group=group, location=location)
@@ -91,7 +92,7 @@ def _refuse_nothing_to_do(
         )
 
 
-def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
+def launch_by_id(batch_id: PrimaryKey, firmwareless: bool) -> None:
     """Launches a mass upgrade; what the Celery task does.
 
     Arguments:
@@ -114,7 +115,7 @@ def launch_by_id(batch_id: Any, firmwareless: bool) -> None:
         _time_out(batch)
 
 
-def _time_out(batch: Any) -> None:
+def _time_out(batch: Batch) -> None:
     logger.warning("The launch of the mass upgrade %s timed out", batch.pk)
     batch.status = str(BatchStatus.FAILED)
     # its due time stays: the launch was cut short
@@ -122,7 +123,7 @@ def _time_out(batch: Any) -> None:
     batch.save(update_fields=["status", "launched", "modified"])
 
 
-def launch_batch(batch: Any, firmwareless: bool) -> None:
+def launch_batch(batch: Batch, firmwareless: bool) -> None:
     """Creates the operations of a mass upgrade that has none or some of them.
 
     Arguments:
@@ -140,10 +141,13 @@ def launch_batch(batch: Any, firmwareless: bool) -> None:
     settle_batch(batch)
 
 
-def _begin(batch: Any, firmwareless: bool) -> bool:
+def _begin(batch: Batch, firmwareless: bool) -> bool:
     # if this worker dies another one goes on once a lease would have run out
     seconds = leases.lease_seconds()
-    fields = {"status": str(BatchStatus.IN_PROGRESS), "firmwareless": firmwareless}
+    fields: dict[str, Any] = {
+        "status": str(BatchStatus.IN_PROGRESS),
+        "firmwareless": firmwareless,
+    }
     # a cancel that came first is not overwritten
     rows = type(batch).objects.filter(pk=batch.pk, launched=False)
     due = leases.seconds_from_now(seconds)
@@ -155,7 +159,7 @@ def _begin(batch: Any, firmwareless: bool) -> bool:
     return True
 
 
-def launch_related(batch: Any) -> None:
+def launch_related(batch: Batch) -> None:
     """Creates operations for the devices that run firmware of the category."""
     images = {image.type: image for image in _images(batch)}
     rows = related_device_firmwares(
@@ -167,9 +171,9 @@ def launch_related(batch: Any) -> None:
         insert_operations(batch, chunk)
 
 
-def launch_firmwareless(batch: Any) -> None:
+def launch_firmwareless(batch: Batch) -> None:
     """Creates operations for the devices whose firmware is not known."""
-    seen: set[Any] = set()
+    seen: set[PrimaryKey] = set()
     for image in _images(batch):
         rows = firmwareless_devices(
             batch.build,
@@ -183,7 +187,7 @@ def launch_firmwareless(batch: Any) -> None:
             insert_operations(batch, chunk)
 
 
-def _images(batch: Any) -> list[Any]:
+def _images(batch: Batch) -> list[Image]:
     rows = batch.build.firmwareimage_set.select_related("build__category")
     return list(rows.order_by("created"))
 
@@ -193,7 +197,7 @@ def _chunks(candidates: list[Candidate]) -> Iterator[list[Candidate]]:
         yield candidates[start : start + CHUNK]
 
 
-def launches_not_begun() -> QuerySet[Any]:
+def launches_not_begun() -> QuerySet[Batch]:
     """Returns the launches whose wake-up should have reached a worker by now."""
     rows = load_model("BatchUpgradeOperation").objects
     ticks, stamp = 2 * leases.tick_seconds(), leases.STAMP.total_seconds()

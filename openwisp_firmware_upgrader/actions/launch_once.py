@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from ..protocols import Batch, Build, User
 from ..swapper import load_model
 
 
@@ -16,13 +15,13 @@ class KeyReused(ValueError):
 
 
 def launch_once(
-    build: Any,
+    build: Build,
     firmwareless: bool,
     *,
     idempotency_key: str,
-    created_by: Any,
-    **fields: Any,
-) -> Any:
+    created_by: User | None,
+    **fields: object,
+) -> Batch:
     """Launches a mass upgrade unless this user did so under this key.
 
     Arguments:
@@ -53,12 +52,14 @@ def launch_once(
     return _same(present, build, firmwareless, fields)
 
 
-def _find(key: str, user: Any) -> Any:
+def _find(key: str, user: User | None) -> Batch | None:
     rows = load_model("BatchUpgradeOperation").objects
     return rows.filter(created_by=user, idempotency_key=key).first()
 
 
-def _same(batch: Any, build: Any, firmwareless: bool, fields: dict[str, Any]) -> Any:
+def _same(
+    batch: Batch, build: Build, firmwareless: bool, fields: dict[str, object]
+) -> Batch:
     where = [getattr(fields.get(name), "pk", None) for name in ("group", "location")]
     there = [batch.build_id, batch.firmwareless, batch.upgrade_options]
     asked = [build.pk, firmwareless, fields.get("upgrade_options") or {}]

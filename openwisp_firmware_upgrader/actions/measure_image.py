@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..images import sha256_and_size
+from ..protocols import Image
 
 
-def measure_image(image: Any) -> None:
+def measure_image(image: Image) -> None:
     """Fills in ``checksum`` and ``size`` where they are missing.
 
     Arguments:

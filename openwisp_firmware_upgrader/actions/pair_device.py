@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from swapper import load_model as load_any_model
 
 from ..hardware import REVERSE_FIRMWARE_IMAGE_MAP
+from ..protocols import Device, DeviceConnection, DeviceFirmware, Image, PrimaryKey
 from ..selectors.images import image_a_device_runs
 from ..state import wakeups
 from ..swapper import load_model
@@ -18,7 +18,7 @@ from ..swapper import load_model
 logger = logging.getLogger(__name__)
 
 
-def pair_device(device: Any, image: Any = None) -> Any:
+def pair_device(device: Device, image: Image | None = None) -> DeviceFirmware | None:
     """Pairs a device with the image it reports to run.
 
     Arguments:
@@ -43,7 +43,7 @@ def pair_device(device: Any, image: Any = None) -> Any:
     return firmware
 
 
-def schedule_device(connection: Any, created: bool) -> None:
+def schedule_device(connection: DeviceConnection, created: bool) -> None:
     """Pairs the device of a new connection after commit."""
     if not created:
         return
@@ -52,17 +52,17 @@ def schedule_device(connection: Any, created: bool) -> None:
         _send_on_commit("create_device_firmware", device.pk)
 
 
-def schedule_image(image: Any, created: bool) -> None:
+def schedule_image(image: Image, created: bool) -> None:
     """Pairs the devices that run a new image after commit."""
     if created:
         _send_on_commit("create_all_device_firmwares", image.pk)
 
 
-def _send_on_commit(name: str, pk: Any) -> None:
+def _send_on_commit(name: str, pk: PrimaryKey) -> None:
     transaction.on_commit(partial(wakeups.send, name, pk))
 
 
-def pair_device_by_id(device_id: Any) -> None:
+def pair_device_by_id(device_id: PrimaryKey) -> None:
     """Pairs a device unless it has an image already."""
     model = load_model("DeviceFirmware")
     if model.objects.filter(device_id=device_id).exists():
@@ -72,7 +72,7 @@ def pair_device_by_id(device_id: Any) -> None:
         model.create_for_device(device)
 
 
-def pair_image_by_id(image_id: Any) -> None:
+def pair_image_by_id(image_id: PrimaryKey) -> None:
     """Pairs every device that reports an image's operating system with it."""
     images = load_model("FirmwareImage").objects.select_related("build__category")
     image = images.filter(pk=image_id).first()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from ..engine.retry_policy import longest_retry_delay
+from ..protocols import Operation, PrimaryKey
 from ..state import concurrency, journal, leases, wakeups
 from ..state.settle_batch import settle_abandoned, settle_ended
 from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
@@ -57,7 +58,7 @@ def _wake_by_turns() -> int:
     return len(found)
 
 
-def _in_progress() -> QuerySet[Any]:
+def _in_progress() -> QuerySet[Operation]:
     return leases.operations().filter(status=OperationStatus.IN_PROGRESS)
 
 
@@ -79,19 +80,19 @@ def take_back_expired() -> int:
     return taken + expired.filter(others).update(**fenced)
 
 
-def _due() -> QuerySet[Any]:
+def _due() -> QuerySet[Operation]:
     return _in_progress().filter(lease_expires_at__isnull=True, next_run_at__lte=Now())
 
 
-def _due_first_halves() -> QuerySet[Any]:
+def _due_first_halves() -> QuerySet[Operation]:
     return _due().exclude(phase__in=SECOND_HALF)
 
 
-def _due_second_halves() -> QuerySet[Any]:
+def _due_second_halves() -> QuerySet[Operation]:
     return _due().filter(phase__in=SECOND_HALF)
 
 
-def _wake_due(rows: QuerySet[Any], stamp: float) -> Any:
+def _wake_due(rows: QuerySet[Operation], stamp: float) -> Iterator[int]:
     for _chunk in range(CHUNKS):
         found = _stamp(rows, stamp)
         if not found or not _wake(found):
@@ -99,7 +100,7 @@ def _wake_due(rows: QuerySet[Any], stamp: float) -> Any:
         yield len(found)
 
 
-def _stamp(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
+def _stamp(rows: QuerySet[Operation], seconds: float) -> list[tuple[PrimaryKey, int]]:
     rows = rows.order_by("next_run_at")
     if not connection.features.has_select_for_update_skip_locked:
         return _stamp_found(rows, seconds)
@@ -108,14 +109,16 @@ def _stamp(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
         return _stamp_found(locked, seconds)
 
 
-def _stamp_found(rows: QuerySet[Any], seconds: float) -> list[tuple[Any, int]]:
+def _stamp_found(
+    rows: QuerySet[Operation], seconds: float
+) -> list[tuple[PrimaryKey, int]]:
     found = list(rows.values_list("pk", "runs")[:CHUNK])
     due = _due().filter(pk__in=[pk for pk, _runs in found])
     due.update(next_run_at=leases.seconds_from_now(seconds))
     return found
 
 
-def _wake(found: list[tuple[Any, int]], expires: float | None = None) -> bool:
+def _wake(found: list[tuple[PrimaryKey, int]], expires: float | None = None) -> bool:
     return all(wakeups.upgrade(pk, run, expires=expires) for pk, run in found)
 
 

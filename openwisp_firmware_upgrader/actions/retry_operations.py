@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..engine.install import busy_text
+from ..protocols import Batch, Image, Operation, Owned, PrimaryKey, User
 from ..selectors import access
 from ..selectors.images import may_use
 from ..state import leases, wakeups
@@ -29,7 +30,9 @@ CHUNK = 500
 RETRYABLE = FINISHED - {OperationStatus.SUCCESS}
 
 
-def retry_batch(batch: Any, created_by: Any = None, *, user: Any = None) -> Any:
+def retry_batch(
+    batch: Batch, created_by: User | None = None, *, user: User | None = None
+) -> Batch:
     """Tries again every operation of a mass upgrade that ended without success.
 
     Operations whose image was deleted are left out, and those of devices that belong
@@ -63,14 +66,14 @@ def retry_batch(batch: Any, created_by: Any = None, *, user: Any = None) -> Any:
     )
 
 
-def _retryable(batch: Any, user: Any) -> QuerySet[Any]:
+def _retryable(batch: Batch, user: User | None) -> QuerySet[Operation]:
     rows = access.operations_of(
         user, batch_id=batch.pk, status__in=RETRYABLE, image__isnull=False
     )
     return access.of_owner(batch, rows)
 
 
-def _nothing(batch: Any) -> str:
+def _nothing(batch: Batch) -> str:
     rows = access.operations_of(None, batch_id=batch.pk, status__in=RETRYABLE)
     if rows.filter(image__isnull=False).exists():
         return _(
@@ -83,12 +86,12 @@ def _nothing(batch: Any) -> str:
     )
 
 
-def _of_owner(restriction: Any, owner: Any) -> Any:
+def _of_owner(restriction: Owned | None, owner: PrimaryKey | None) -> Owned | None:
     foreign = restriction and owner not in (None, restriction.organization_id)
     return None if foreign else restriction
 
 
-def retry_operation(operation: Any, created_by: Any = None) -> Any:
+def retry_operation(operation: Operation, created_by: User | None = None) -> Batch:
     """Tries one operation that ended without success again.
 
     Arguments:
@@ -102,13 +105,13 @@ def retry_operation(operation: Any, created_by: Any = None) -> Any:
     return _launch(
         [operation],
         tell=True,
-        build=operation.image.build,
+        build=cast("Image", operation.image).build,
         upgrade_options=operation.upgrade_options,
         created_by=created_by,
     )
 
 
-def _refuse(operation: Any) -> None:
+def _refuse(operation: Operation) -> None:
     if operation.status not in RETRYABLE:
         text = _("Cannot retry an upgrade operation with status '%(status)s'.")
         raise ValueError(text % {"status": operation.status})
@@ -116,7 +119,7 @@ def _refuse(operation: Any) -> None:
         raise ValueError(
             _("Cannot retry: the image was deleted. Choose another one for the device.")
         )
-    if not may_use(operation.device, operation.image.build.category):
+    if not may_use(operation.device, cast("Image", operation.image).build.category):
         raise ValueError(
             _(
                 "Cannot retry: the image belongs to another organization than the "
@@ -131,8 +134,10 @@ def _refuse(operation: Any) -> None:
         raise ValueError(busy_text(pk))
 
 
-def _launch(operations: Iterable[Any], *, tell: bool, **fields: Any) -> Any:
-    candidates = {o.device_id: Candidate(o.device_id, o.image) for o in operations}
+def _launch(operations: Iterable[Operation], *, tell: bool, **fields: object) -> Batch:
+    candidates = {
+        o.device_id: Candidate(o.device_id, cast("Image", o.image)) for o in operations
+    }
     # all or nothing: a launch found half done would go on with the whole build
     with transaction.atomic():
         batch = load_model("BatchUpgradeOperation")(

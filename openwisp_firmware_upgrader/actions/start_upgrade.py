@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db import transaction
 
+from ..protocols import Batch, DeviceFirmware, Operation, Options
 from ..state import wakeups
 from ..swapper import load_model
 
 
 def save_and_start(
-    device_firmware: Any,
+    device_firmware: DeviceFirmware,
     save: Callable[..., None],
-    batch: Any,
-    upgrade_options: dict[str, Any],
-    *args: Any,
-    **kwargs: Any,
+    batch: Batch | None,
+    upgrade_options: Options,
+    *args: object,
+    **kwargs: object,
 ) -> None:
     """Saves a device's image and its operation together or not at all.
 
@@ -37,8 +37,10 @@ def save_and_start(
 
 
 def create_operation(
-    device_firmware: Any, batch: Any, upgrade_options: dict[str, Any] | None = None
-) -> Any:
+    device_firmware: DeviceFirmware,
+    batch: Batch | None,
+    upgrade_options: Options | None = None,
+) -> Operation:
     """Creates the operation that installs a device's image.
 
     Arguments:
