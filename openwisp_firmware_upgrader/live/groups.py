@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
+from ..protocols import PrimaryKey
 
-def operation_group(pk: Any) -> str:
+
+def operation_group(pk: PrimaryKey) -> str:
     """Returns the group of one upgrade operation."""
     return f"upgrade_{_canonical(pk)}"
 
 
-def batch_group(pk: Any) -> str:
+def batch_group(pk: PrimaryKey) -> str:
     """Returns the group of one mass upgrade operation."""
     return f"batch_upgrade_{_canonical(pk)}"
 
 
-def device_group(pk: Any) -> str:
+def device_group(pk: PrimaryKey) -> str:
     """Returns the group of one device."""
     return f"firmware_upgrader.device-{_canonical(pk)}"
 
 
-def _canonical(pk: Any) -> str:
+def _canonical(pk: PrimaryKey) -> str:
     try:
         return str(UUID(str(pk)))
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Length, Substr
 
+from ..protocols import PrimaryKey
 from ..state.log_times import parsed
 from ..statuses import FINISHED
 from ..swapper import load_model
@@ -30,7 +31,7 @@ class Follower:
         after_seq: number of the last line that the client has.
     """
 
-    def __init__(self, pk: Any, after_seq: int = 0) -> None:
+    def __init__(self, pk: PrimaryKey, after_seq: int = 0) -> None:
         self.pk = pk
         self.seq = after_seq
         # characters of the log that were read, None before the first look
@@ -146,6 +147,6 @@ def speaks_protocol_2(content: dict[str, Any]) -> bool:
     return type(content.get("protocol")) is int and content["protocol"] == PROTOCOL
 
 
-def last_line(value: Any) -> int:
+def last_line(value: object) -> int:
     """Returns the number of a line as a client sends it, 0 for what is none."""
     return value if type(value) is int and value > 0 else 0

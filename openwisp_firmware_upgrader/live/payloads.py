@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from ..protocols import Operation, PrimaryKey
 from ..state.log import REASON_LINES
 from ..state.log_times import parsed
 from ..statuses import OperationStatus, Phase
@@ -30,7 +31,7 @@ def local_time(moment: datetime | None) -> str | None:
     return timezone.localtime(moment).isoformat().replace("+00:00", "Z")
 
 
-def operation_data(operation: Any, *, whole: bool = False) -> dict[str, Any]:
+def operation_data(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
     """Returns an operation as the REST API shows it.
 
     Arguments:
@@ -55,7 +56,9 @@ def operation_data(operation: Any, *, whole: bool = False) -> dict[str, Any]:
     return data
 
 
-def operation_update(data: Mapping[str, Any], operation: Any = None) -> dict[str, Any]:
+def operation_update(
+    data: Mapping[str, Any], operation: Operation | None = None
+) -> dict[str, Any]:
     """Returns the event that an operation has changed.
 
     Arguments:
@@ -66,7 +69,7 @@ def operation_update(data: Mapping[str, Any], operation: Any = None) -> dict[str
     return event if operation is None else {**event, **beside(operation)}
 
 
-def beside(operation: Any) -> dict[str, Any]:
+def beside(operation: Operation) -> dict[str, Any]:
     """Returns what is told beside an operation, which is as the REST API shows it."""
     return {
         "phase": str(operation.phase),
@@ -74,7 +77,7 @@ def beside(operation: Any) -> dict[str, Any]:
     }
 
 
-def row(operation: Any) -> dict[str, Any]:
+def row(operation: Operation) -> dict[str, Any]:
     """Returns what a row of a mass upgrade shows beside the operation."""
     return {
         "device_model": operation.device.model,
@@ -83,7 +86,7 @@ def row(operation: Any) -> dict[str, Any]:
     }
 
 
-def times_beside(operation: Any) -> dict[str, Any]:
+def times_beside(operation: Operation) -> dict[str, Any]:
     """Returns when lines of the log were stored, told to whoever asks for it.
 
     Pairs of the line's place, in characters, and seconds since 1970. Beside them
@@ -99,7 +102,7 @@ def asks_for_times(content: Mapping[str, Any]) -> bool:
     return content.get("log_times") is True
 
 
-def next_run_in(operation: Any) -> int | None:
+def next_run_in(operation: Operation) -> int | None:
     """Returns the seconds until the next step that is waited for, or None.
 
     What is queued for the first time has a due time too, but only as a safety net.
@@ -109,7 +112,7 @@ def next_run_in(operation: Any) -> int | None:
     return seconds_until(operation.next_run_at)
 
 
-def seconds_until(moment: Any) -> int | None:
+def seconds_until(moment: object) -> int | None:
     """Returns the seconds until a moment; None without one or when it is over.
 
     A value of the database that was not read back, such as ``Now() + 5 s``, is
@@ -127,7 +130,7 @@ def error(message: str) -> dict[str, Any]:
 
 
 def operation_progress(
-    operation_id: Any,
+    operation_id: PrimaryKey,
     status: str,
     progress: int,
     modified: datetime | None = None,
@@ -207,15 +210,16 @@ def batch_status(
     }
 
 
-def operation_told(data: Any) -> str | None:
+def operation_told(data: object) -> str | None:
     """Returns the primary key of the operation that an event is about."""
-    is_update = isinstance(data, Mapping) and data.get("type") == "operation_update"
-    operation = data.get("operation") if is_update else None
+    if not isinstance(data, Mapping) or data.get("type") != "operation_update":
+        return None
+    operation = data.get("operation")
     pk = operation.get("id") if isinstance(operation, Mapping) else None
     return str(pk) if pk else None
 
 
-def status_told(data: Any) -> str:
+def status_told(data: object) -> str:
     """Returns the status of the socket's object that a message tells, if it does."""
     if not isinstance(data, Mapping):
         return ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from ..protocols import Batch, Operation, PrimaryKey, Row
 from ..state.settle_batch import settle_batch
 from ..statuses import FINISHED
 from . import groups, payloads, throttle, transport
@@ -41,7 +42,10 @@ class UpgradeProgressPublisher(Publisher):
     """Tells the pages of an operation and of its device what happens."""
 
     def __init__(
-        self, device_id: Any, operation_id: Any = None, waits: bool = True
+        self,
+        device_id: PrimaryKey,
+        operation_id: PrimaryKey | None = None,
+        waits: bool = True,
     ) -> None:
         super().__init__(waits)
         self.device_group_name = groups.device_group(device_id)
@@ -65,7 +69,11 @@ class UpgradeProgressPublisher(Publisher):
 
     @classmethod
     def handle_upgrade_operation_post_save(
-        cls, sender: Any, instance: Any, created: bool = False, **kwargs: Any
+        cls,
+        sender: type[Row],
+        instance: Operation,
+        created: bool = False,
+        **kwargs: object,
     ) -> None:
         """Receiver: tells about an operation that was saved, once committed."""
         if kwargs.get("raw") or (created and not instance.batch_id):
@@ -81,7 +89,7 @@ class UpgradeProgressPublisher(Publisher):
 class BatchUpgradeProgressPublisher(Publisher):
     """Tells the page of a mass upgrade what happens."""
 
-    def __init__(self, batch_id: Any, waits: bool = True) -> None:
+    def __init__(self, batch_id: PrimaryKey, waits: bool = True) -> None:
         super().__init__(waits)
         self.group_name = groups.batch_group(batch_id)
 
@@ -91,7 +99,7 @@ class BatchUpgradeProgressPublisher(Publisher):
 
     def publish_operation_progress(
         self,
-        operation_id: Any,
+        operation_id: PrimaryKey,
         status: str,
         progress: int,
         modified: datetime | None = None,
@@ -114,7 +122,7 @@ class BatchUpgradeProgressPublisher(Publisher):
         """Sends how many operations have ended, see ``events``."""
         self.publish_progress(payloads.batch_status(status, completed, total, counts))
 
-    def update_batch_status(self, batch: Any) -> None:
+    def update_batch_status(self, batch: Batch) -> None:
         """Stores what the operations of a batch amount to, and sends it."""
         status, counts = settle_batch(batch)
         self.publish_batch_status(
@@ -123,14 +131,14 @@ class BatchUpgradeProgressPublisher(Publisher):
 
     @classmethod
     def handle_batch_upgrade_operation_saved(
-        cls, sender: Any, instance: Any, created: bool = False, **kwargs: Any
+        cls, sender: type[Row], instance: Batch, created: bool = False, **kwargs: object
     ) -> None:
         """Receiver: tells about a batch that was saved again, once committed."""
         if not created and not kwargs.get("raw"):
             transaction.on_commit(partial(batch_saved, instance), robust=True)
 
 
-def publish_operation(operation: Any, waits: bool = True) -> None:
+def publish_operation(operation: Operation, waits: bool = True) -> None:
     """Sends an operation to its page, its device's page and its batch's page."""
     publisher = UpgradeProgressPublisher(operation.device_id, operation.pk, waits)
     if publisher.channel_layer is None:
@@ -149,7 +157,7 @@ def publish_operation(operation: Any, waits: bool = True) -> None:
         )
 
 
-def operation_saved(operation: Any, by_engine: bool = False) -> None:
+def operation_saved(operation: Operation, by_engine: bool = False) -> None:
     """Sends an operation that was saved and how far that brings its batch.
 
     Arguments:
@@ -160,14 +168,14 @@ def operation_saved(operation: Any, by_engine: bool = False) -> None:
     publish_operation(operation, waits=not by_engine)
     if operation.batch_id and (not by_engine or _is_time_to_count(operation)):
         publisher = BatchUpgradeProgressPublisher(operation.batch_id, not by_engine)
-        publisher.update_batch_status(operation.batch)
+        publisher.update_batch_status(cast("Batch", operation.batch))
 
 
-def _is_time_to_count(operation: Any) -> bool:
+def _is_time_to_count(operation: Operation) -> bool:
     key = f"batch-{operation.batch_id}"
     return operation.status in FINISHED and throttle.allows(key, BATCH_STATUS_EVERY)
 
 
-def batch_saved(batch: Any) -> None:
+def batch_saved(batch: Batch) -> None:
     """Sends how far a batch has come."""
     BatchUpgradeProgressPublisher(batch.pk).update_batch_status(batch)

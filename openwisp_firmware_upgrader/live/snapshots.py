@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from ..protocols import Operation, PrimaryKey, User
 from ..selectors import access
 from ..state.log_times import HEAVY
 from ..state.settle_batch import count_operations
@@ -22,7 +25,7 @@ ROWS = 200
 BESIDE = "_beside"
 
 
-def operation_state(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
+def operation_state(pk: PrimaryKey, *, times: bool = False) -> list[dict[str, Any]]:
     """Returns one message about an operation, none when it is gone.
 
     Arguments:
@@ -38,7 +41,7 @@ def operation_state(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
     return [payloads.stamped({**update, **told})]
 
 
-def batch_status(pk: Any, user: Any = None) -> dict[str, Any] | None:
+def batch_status(pk: PrimaryKey, user: User | None = None) -> dict[str, Any] | None:
     """Returns status and numbers of a batch, None when it is gone.
 
     Arguments:
@@ -58,7 +61,7 @@ def batch_status(pk: Any, user: Any = None) -> dict[str, Any] | None:
 
 
 def batch_state(
-    pk: Any, wanted: tuple[UUID, ...] | None = None, user: Any = None
+    pk: PrimaryKey, wanted: tuple[UUID, ...] | None = None, user: User | None = None
 ) -> list[dict[str, Any]]:
     """Returns one message about a batch and its operations.
 
@@ -87,7 +90,9 @@ def batch_state(
     ]
 
 
-def seen_and_hidden(pk: Any, user: Any) -> tuple[frozenset[str], frozenset[str]]:
+def seen_and_hidden(
+    pk: PrimaryKey, user: User | None
+) -> tuple[frozenset[str], frozenset[str]]:
     """Returns the keys of a batch's operations that a user may see, and of the rest."""
     seen, hidden = (
         frozenset(map(str, rows.values_list("pk", flat=True)))
@@ -115,7 +120,7 @@ def wanted_operations(request: Mapping[str, Any]) -> tuple[UUID, ...] | None:
         return None
 
 
-def device_operations(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
+def device_operations(pk: PrimaryKey, *, times: bool = False) -> list[dict[str, Any]]:
     """Returns a device's last operations, the last one to change first.
 
     Arguments:
@@ -132,7 +137,7 @@ def device_operations(pk: Any, *, times: bool = False) -> list[dict[str, Any]]:
     return found
 
 
-def recent_operations(pk: Any) -> Any:
+def recent_operations(pk: PrimaryKey) -> QuerySet[Operation]:
     """Returns the operations that the page of a device shows."""
     rows = load_model("UpgradeOperation").objects.filter(
         device_id=pk, status__in=OperationStatus.values
@@ -141,7 +146,7 @@ def recent_operations(pk: Any) -> Any:
 
 
 def batch_page(
-    pk: Any, number: int, size: int, user: Any = None
+    pk: PrimaryKey, number: int, size: int, user: User | None = None
 ) -> list[dict[str, Any]]:
     """Returns one message about a batch and a page of its operations, without logs.
 
@@ -169,7 +174,7 @@ def batch_page(
     return [payloads.stamped(message)]
 
 
-def _of_page(operation: Any) -> dict[str, Any]:
+def _of_page(operation: Operation) -> dict[str, Any]:
     image = operation.image_id
     return {
         "id": str(operation.pk),
@@ -183,13 +188,15 @@ def _of_page(operation: Any) -> dict[str, Any]:
     }
 
 
-def ended_operation(pk: Any, told: str) -> list[dict[str, Any]]:
+def ended_operation(pk: PrimaryKey, told: str) -> list[dict[str, Any]]:
     """Returns the state of an operation that ended and whose end was not told."""
     rows = load_model("UpgradeOperation").objects.filter(pk=pk, status__in=FINISHED)
     return operation_state(pk) if rows.exclude(status=told).exists() else []
 
 
-def ended_batch(pk: Any, told: str, user: Any = None) -> list[dict[str, Any]]:
+def ended_batch(
+    pk: PrimaryKey, told: str, user: User | None = None
+) -> list[dict[str, Any]]:
     """Returns how a batch ended, when that was not told."""
     rows = load_model("BatchUpgradeOperation").objects
     if not rows.filter(pk=pk, status__in=BATCH_FINISHED).exclude(status=told).exists():

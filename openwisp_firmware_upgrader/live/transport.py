@@ -14,7 +14,6 @@ import queue
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -28,7 +27,7 @@ SILENCE = 10.0
 WAITING_AT_MOST = 10_000
 DROPS_LOGGED_EVERY = 60.0
 
-Send = Callable[[], Awaitable[Any]]
+Send = Callable[[], Awaitable[object]]
 
 
 class Publisher:
@@ -104,7 +103,7 @@ def _forget_parent() -> None:
 os.register_at_fork(after_in_child=_forget_parent)
 
 
-def run_coroutine_safely(coro: Any, waits: bool = True) -> None:
+def run_coroutine_safely(coro: Awaitable[object] | Send, waits: bool = True) -> None:
     """Runs a send; its failure is logged and never raised.
 
     It is over when this returns, except inside of a running loop, where it goes
