@@ -1,5 +1,7 @@
 """What the dashboard of the admin shows about firmware."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, Value, When
@@ -26,7 +28,7 @@ COLORS = {
 }
 
 
-def outdated():
+def outdated() -> Q:
     """Returns the condition of devices that do not run their newest build.
 
     It counts the newest build of the category of the firmware a device has.
@@ -41,30 +43,30 @@ def outdated():
     )
 
 
-def current():
+def current() -> Q:
     """Returns the condition of devices that run their newest build."""
     return Q(devicefirmware__isnull=False) & ~outdated()
 
 
-def days_ago():
+def days_ago() -> str:
     """Returns the moment since when operations are counted."""
     moment = timezone.now() - timedelta(days=DAYS)
     return moment.strftime("%Y-%m-%dT00:00:00Z")
 
 
-def register_charts():
+def register_charts() -> None:
     """Registers the charts, each linked to the list of what it counts."""
     charts = (_builds(), _operations(), _age())
     for position, chart in zip(POSITIONS, charts, strict=True):
         register_dashboard_chart(position=position, config=chart)
 
 
-def _query(full_name, **params):
+def _query(full_name: str, **params: object) -> dict[str, object]:
     app_label, model = full_name.lower().split(".")
     return {"app_label": app_label, "model": model, **params}
 
 
-def _builds():
+def _builds() -> dict[str, object]:
     return {
         "name": _("Firmware Builds Installed"),
         "query_params": _query(
@@ -75,7 +77,7 @@ def _builds():
     }
 
 
-def _operations():
+def _operations() -> dict[str, object]:
     return {
         "name": _("Firmware Upgrades of 30 Days"),
         "query_params": _query(
@@ -90,7 +92,7 @@ def _operations():
     }
 
 
-def _age():
+def _age() -> dict[str, object]:
     return {
         "name": _("Firmware Up to Date"),
         "query_params": _query(

@@ -1,5 +1,10 @@
 """The group "Firmware" in the menu of the admin."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme.menu import MENU, ModelLink, register_menu_group
 
@@ -16,20 +21,20 @@ class NewestFirstLink(ModelLink):
     the page of an operation that belongs to a mass upgrade.
     """
 
-    def create_context(self, request):
+    def create_context(self, request: HttpRequest) -> dict[str, Any] | None:
         """Returns the link for users who may look at the list."""
         found = super().create_context(request)
         return found and {**found, "url": f"{found['url']}?o=-4"}
 
 
-def register_menu():
+def register_menu() -> None:
     """Registers the group; again is the same as once."""
     register_menu_group(position=POSITION, config=_group())
     operations = _entry(_("Upgrade Operations"), "UpgradeOperation", "ow-mass-upgrade")
     MENU[POSITION].items.update({OPERATIONS: NewestFirstLink(operations)})
 
 
-def _group():
+def _group() -> dict[str, object]:
     entries = (
         (_("Builds"), "Build", "ow-build"),
         (_("Categories"), "Category", "ow-category"),
@@ -39,7 +44,7 @@ def _group():
     return {"label": _("Firmware"), "items": items, "icon": "ow-firmware"}
 
 
-def _entry(label, model, icon):
+def _entry(label: str, model: str, icon: str) -> dict[str, object]:
     return {
         "label": label,
         "model": get_model_name(model),

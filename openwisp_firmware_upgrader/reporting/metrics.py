@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-from django.db.models import Avg, Count, ExpressionWrapper, F, Max, Q, fields
+from django.db.models import Avg, Count, ExpressionWrapper, F, Max, Q, QuerySet, fields
 from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from ..protocols import Operation
 from ..selectors.operations import operations_by_state
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
@@ -28,7 +28,7 @@ RECENT = timedelta(hours=1)
 class FirmwareCollector:
     """What ``REGISTRY.register`` takes; each scrape costs four queries."""
 
-    def describe(self) -> list[Any]:
+    def describe(self) -> list[GaugeMetricFamily]:
         """Returns nothing, so that registering asks no database."""
         return []
 
@@ -111,6 +111,6 @@ def _by_state() -> Iterator[GaugeMetricFamily]:
     return iter((gauge, lost, age))
 
 
-def _queue_age(due: Any) -> float:
+def _queue_age(due: QuerySet[Operation]) -> float:
     oldest = due.values_list("next_run_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
@@ -26,6 +27,7 @@ from openwisp_notifications.types import (
 from swapper import load_model as load_any_model
 
 from ..exceptions import FirmwareNotChanged
+from ..protocols import Batch, Operation, PrimaryKey, Row, User
 from ..selectors import access
 from ..signals import mass_upgrade_finished
 from ..state.log import reason
@@ -42,6 +44,8 @@ NOT_CHANGED = "firmware_not_changed"
 TOLD = (OperationStatus.FAILED, OperationStatus.ABORTED)
 TAB = "#upgradeoperation_set-group"
 REASON_LENGTH = 300
+
+Told = TypeVar("Told", bound=Row)
 
 TYPES = {
     FINISHED: {
@@ -90,11 +94,11 @@ def connect() -> None:
 
 
 def operation_ended(
-    sender: Any,
-    instance: Any,
-    update_fields: Any = None,
+    sender: type[Row],
+    instance: Operation,
+    update_fields: Collection[str] | None = None,
     by_engine: bool = False,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> None:
     """Receiver: the engine stored the end of an operation, once."""
     if not by_engine or instance.batch_id is not None:
@@ -103,12 +107,12 @@ def operation_ended(
         _tell_safely(_tell_operation, instance)
 
 
-def batch_finished(sender: Any, instance: Any, **kwargs: Any) -> None:
+def batch_finished(sender: type[Row], instance: Batch, **kwargs: object) -> None:
     """Receiver: nothing of a mass upgrade is in progress any more."""
     _tell_safely(_tell_batch, instance)
 
 
-def _tell_safely(tell: Any, instance: Any) -> None:
+def _tell_safely(tell: Callable[[Told], None], instance: Told) -> None:
     try:
         # what fails inside leaves no broken transaction behind
         with transaction.atomic():
@@ -117,7 +121,7 @@ def _tell_safely(tell: Any, instance: Any) -> None:
         logger.exception("Could not notify about %s", instance.pk)
 
 
-def _tell_operation(operation: Any) -> None:
+def _tell_operation(operation: Operation) -> None:
     unchanged = isinstance(operation.ended_by, FirmwareNotChanged)
     device = operation.device
     # it may have moved while the worker was busy with it
@@ -136,13 +140,13 @@ def _tell_operation(operation: Any) -> None:
     )
 
 
-def _reason(operation: Any) -> str:
+def _reason(operation: Operation) -> str:
     rows = type(operation).objects.filter(pk=operation.pk)
     log, evidence = rows.values_list("log", "evidence").first() or ("", None)
     return " ".join(reason(log, evidence).split("\n"))[:REASON_LENGTH]
 
 
-def _tell_batch(batch: Any) -> None:
+def _tell_batch(batch: Batch) -> None:
     organization_id = batch.build.category.organization_id
     # openwisp-notifications asks its target whose it is
     batch.organization_id = organization_id
@@ -172,7 +176,12 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>])", r"\\\1", text)
 
 
-def _send(name: str, launched_by: Any, organization_id: Any, **options: Any) -> None:
+def _send(
+    name: str,
+    launched_by: PrimaryKey | None,
+    organization_id: PrimaryKey | None,
+    **options: Any,
+) -> None:
     answers = notify.send(type=name, **options)
     told = {row.recipient_id for _receiver, rows in answers for row in rows or ()}
     if launched_by is None or launched_by in told:
@@ -183,7 +192,9 @@ def _send(name: str, launched_by: Any, organization_id: Any, **options: Any) -> 
         notify.send(type=name, recipient=user, **options)
 
 
-def _wants(user: Any, name: str, organization_id: Any, target: Any) -> bool:
+def _wants(
+    user: User, name: str, organization_id: PrimaryKey | None, target: Row
+) -> bool:
     # who has left the organization is told nothing about it
     stays = organization_id is not None and user.is_member(organization_id)
     if not user.is_superuser and not stays:
