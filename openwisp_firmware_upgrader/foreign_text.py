@@ -80,7 +80,7 @@ def clean_fact(value: object) -> str:
 
 
 def clean_json(
-    value: Any, depth: int = DEPTH, clean_text: Callable[[str], str] = visible
+    value: object, depth: int = DEPTH, clean_text: Callable[[str], str] = visible
 ) -> Any:
     """Returns a value as JSON columns take it.
 
@@ -99,7 +99,11 @@ def clean_json(
     return None
 
 
-def _clean_container(value: Any, depth: int, clean_text: Callable[[str], str]) -> Any:
+def _clean_container(
+    value: dict[object, object] | list[object] | tuple[object, ...],
+    depth: int,
+    clean_text: Callable[[str], str],
+) -> object:
     if not isinstance(value, dict):
         return [clean_json(each, depth, clean_text) for each in value]
     return {
@@ -108,7 +112,7 @@ def _clean_container(value: Any, depth: int, clean_text: Callable[[str], str]) -
     }
 
 
-def is_storable(value: Any) -> bool:
+def is_storable(value: object) -> bool:
     """Tells whether a value from JSON is stored as it is."""
     return bool(clean_json(value, clean_text=_storable) == value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ..foreign_text import parse_json
@@ -18,7 +19,7 @@ SIGNATURE_MAX = 1024
 PIECE = 64 * 1024
 
 
-def crc32_of(pieces: Any) -> int:
+def crc32_of(pieces: Iterable[bytes]) -> int:
     """Returns fwtool's CRC: the usual polynomial, without the final inversion."""
     crc = 0
     for piece in pieces:
@@ -73,7 +74,7 @@ def _metadata(image: BinaryIO, end: int, size: int) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _pieces(image: BinaryIO, length: int) -> Any:
+def _pieces(image: BinaryIO, length: int) -> Iterator[bytes]:
     image.seek(0)
     while length > 0:
         piece = image.read(min(PIECE, length))
