@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import paramiko
 import scp
@@ -17,6 +17,9 @@ from .device import Device
 from .effects import Effect, Flash, Hang, Hook, Reboot, Result
 from .faults import fault_named
 from .records import FlashRecord, UploadRecord
+
+if TYPE_CHECKING:
+    from ..protocols import Device as DeviceRow
 from .scp_sink import ScpSink
 
 BUFFER = 16 * 1024
@@ -155,7 +158,7 @@ class FakeDevice:
         self.device.boot()
         self.reachable = True
 
-    def connection(self, device: Any = None) -> FakeConnection:
+    def connection(self, device: DeviceRow | None = None) -> FakeConnection:
         """Return a connection object around this connector."""
         return FakeConnection(self, device)
 
@@ -243,7 +246,7 @@ class FakeConnection:
     Without a database; `FakeDevice.connection` makes one.
     """
 
-    def __init__(self, connector: FakeDevice, device: Any = None) -> None:
+    def __init__(self, connector: FakeDevice, device: DeviceRow | None = None) -> None:
         self.connector_instance = connector
         self.device = device
         self.credentials = None

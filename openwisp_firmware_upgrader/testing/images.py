@@ -109,7 +109,7 @@ def make_image(
     *,
     metadata: bool | dict[str, Any] = True,
     seed: int | None = None,
-    **fields: Any,
+    **fields: object,
 ) -> bytes:
     """Return a small valid image: random payload plus correct fwtool trailer.
 
@@ -126,7 +126,7 @@ def write_image(
     *,
     metadata: bool | dict[str, Any] = True,
     seed: int | None = None,
-    **fields: Any,
+    **fields: object,
 ) -> str:
     """Write an image to ``path`` in pieces, for sizes not fit for memory.
 

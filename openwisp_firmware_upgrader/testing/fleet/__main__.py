@@ -53,7 +53,7 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _repeatable(help_text: str, **settings: Any) -> dict[str, Any]:
+def _repeatable(help_text: str, **settings: object) -> dict[str, Any]:
     return {"action": "append", "default": [], "help": help_text, **settings}
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..device import Device
 from ..effects import Flash
@@ -218,7 +218,7 @@ class Actor:
             spans=tuple(record.spans),
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -226,8 +226,8 @@ class Actor:
 
 
 async def _first(
-    one: Coroutine[Any, Any, Any],
-    other: Coroutine[Any, Any, Any],
+    one: Coroutine[object, object, object],
+    other: Coroutine[object, object, object],
     limit: float | None = None,
 ) -> None:
     """Return when one of two waits is over, cancelling the other."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import abc
 import json
 import socket
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from ..records import DeviceReport, Ledger
 
 #: None = all devices, an index, an address, a UUID, or a list of them
-Which = Any
+Which: TypeAlias = "int | str | UUID | Sequence[Which] | None"
+# the same in JSON
+Plain: TypeAlias = "int | str | list[Plain] | None"
 
 CALL_TIMEOUT = 30.0
 
@@ -24,7 +27,7 @@ class FleetApi(abc.ABC):
     """What can be asked of a fleet, in this process or in another one."""
 
     @abc.abstractmethod
-    def _call(self, do: str, wait: float = 0.0, **arguments: Any) -> Any:
+    def _call(self, do: str, wait: float = 0.0, **arguments: object) -> Any:
         """Send a request that may take ``wait`` seconds, return its result."""
 
     def status(self) -> dict[str, Any]:
@@ -54,22 +57,22 @@ class FleetApi(abc.ABC):
         """
         return self._call("addresses")
 
-    def add(self, **attributes: Any) -> DeviceReport:
+    def add(self, **attributes: object) -> DeviceReport:
         """Add a device with these attributes and return its report."""
         return DeviceReport.of(self._call("add", attributes=_texts(attributes)))
 
-    def set(self, which: Which, **attributes: Any) -> None:
+    def set(self, which: Which, **attributes: object) -> None:
         """Set attributes of devices (see `Device`), ``marker`` included."""
         self._call("set", which=_plain(which), attributes=_texts(attributes))
 
-    def set_each(self, changes: Iterable[tuple[Which, Mapping[str, Any]]]) -> None:
+    def set_each(self, changes: Iterable[tuple[Which, Mapping[str, object]]]) -> None:
         """Set attributes of many devices at once."""
         self._call(
             "set_each",
             changes=[[_plain(which), _texts(values)] for which, values in changes],
         )
 
-    def set_fault(self, fault: str, which: Which = None, **attributes: Any) -> None:
+    def set_fault(self, fault: str, which: Which = None, **attributes: object) -> None:
         """Give devices a fault by name, instead of the one they had."""
         self.set(which, fault=fault, **attributes)
 
@@ -136,7 +139,7 @@ class FleetClient(FleetApi):
         """End the process of the fleet."""
         self._call("stop")
 
-    def _call(self, do: str, wait: float = 0.0, **arguments: Any) -> Any:
+    def _call(self, do: str, wait: float = 0.0, **arguments: object) -> Any:
         with self._connect() as connection:
             connection.settimeout(CALL_TIMEOUT + wait)
             request = json.dumps({"do": do, **arguments}) + "\n"
@@ -168,7 +171,7 @@ def result_of(line: bytes) -> Any:
     return answer["result"]
 
 
-def _plain(which: Which) -> Any:
+def _plain(which: Which) -> Plain:
     if which is None or isinstance(which, int):
         return which
     if isinstance(which, (list, tuple)):
@@ -176,7 +179,7 @@ def _plain(which: Which) -> Any:
     return str(which)
 
 
-def _texts(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _texts(attributes: Mapping[str, object]) -> dict[str, object]:
     known = (str, int, float, bool, list, tuple, type(None))
     return {
         name: value if isinstance(value, known) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncssh
 
@@ -22,14 +22,14 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._actor = connection.actor
-        self._channel: Any = None
+        self._channel: asyncssh.SSHServerChannel[bytes]
         self._command = ""
         self._task: asyncio.Task[None] | None = None
         self._sink: ScpSink | None = None
         self._early = bytearray()
         self._passed_half = False
 
-    def connection_made(self, chan: Any) -> None:
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         """Keep the channel to answer on."""
         self._channel = chan
 
@@ -107,7 +107,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         if self._early:
             self.data_received(bytes(self._early), None)
 
-    def data_received(self, data: bytes, datatype: Any) -> None:
+    def data_received(self, data: bytes, datatype: int | None) -> None:
         """Hand the bytes of a file to the sink, as fast as the link allows."""
         if self._sink is None:
             # a client need not wait until the sink says that it is ready

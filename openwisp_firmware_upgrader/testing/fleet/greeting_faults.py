@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
 
+from asyncssh import SSHServerConnection
 from asyncssh.auth import MSG_USERAUTH_INFO_REQUEST
 from asyncssh.constants import MSG_EXT_INFO, MSG_USERAUTH_BANNER
 from asyncssh.packet import String, UInt32
@@ -45,7 +45,7 @@ async def forged_version(sock: socket.socket) -> None:
         continue
 
 
-async def endless_banner(connection: Any) -> None:
+async def endless_banner(connection: SSHServerConnection) -> None:
     """Write banners without end to who wants to log in."""
     banner = String(PIECE), String(b"")
     while not connection.is_closed():
@@ -55,13 +55,13 @@ async def endless_banner(connection: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-async def many_extensions(connection: Any) -> None:
+async def many_extensions(connection: SSHServerConnection) -> None:
     """Announce four billion extensions of the protocol in a packet of 9 bytes."""
     connection.send_packet(MSG_EXT_INFO, UInt32(MANY))
     await connection.wait_closed()
 
 
-async def many_prompts(connection: Any) -> None:
+async def many_prompts(connection: SSHServerConnection) -> None:
     """Ask four billion questions in place of the one for a password."""
     texts = [String(b"")] * 3
     connection.send_packet(MSG_USERAUTH_INFO_REQUEST, *texts, UInt32(MANY))
@@ -74,7 +74,7 @@ GREETING_FAULTS: dict[str, Callable[[socket.socket], Awaitable[None]]] = {
     for each in (endless_line, endless_packet, dripping_line, forged_version)
 }
 #: How it may misbehave in the log-in: other values of ``Device.greeting_fault``.
-LOGIN_FAULTS: dict[str, Callable[[Any], Awaitable[None]]] = {
+LOGIN_FAULTS: dict[str, Callable[[SSHServerConnection], Awaitable[None]]] = {
     each.__name__: each for each in (endless_banner, many_extensions, many_prompts)
 }
 QUESTIONS = many_prompts.__name__

@@ -80,7 +80,7 @@ class Fleet(FleetApi):
         finally:
             await server.close()
 
-    def _call(self, do: str, wait: float = 0.0, **arguments: Any) -> Any:
+    def _call(self, do: str, wait: float = 0.0, **arguments: object) -> Any:
         if self._loop is None or self._server is None:
             raise RuntimeError("the fleet is not running")
         line = json.dumps({"do": do, **arguments}).encode()

@@ -39,7 +39,7 @@ class FleetProcess(FleetClient):
         keys: Sequence[str] = (),
         user: str = "root",
         password: str = "password",  # noqa: S107  (of a simulated device)
-        **attributes: Any,
+        **attributes: object,
     ) -> None:
         arguments = ["--devices", str(devices), "--port", str(port)]
         arguments += ["--control", control, "--first-address", first_address]

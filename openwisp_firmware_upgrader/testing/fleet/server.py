@@ -7,7 +7,7 @@ import errno
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..device import Device
 from ..faults import fault_named
@@ -19,7 +19,8 @@ from .ssh import Access, SshService
 PORT_ATTEMPTS = 50
 POLL = 0.02
 
-Which = Any  # None = all, an index, an address, a UUID, or a list of them
+# None = all, an index, an address, a UUID, or a list of them
+Which: TypeAlias = "int | str | Sequence[Which] | None"
 
 
 @dataclass

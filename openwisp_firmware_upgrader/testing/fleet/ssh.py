@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from dataclasses import dataclass
+from typing import cast
 
 import asyncssh
 
@@ -129,7 +130,7 @@ class Connection(asyncssh.SSHServer):
             # paramiko asks for the service before each try, servers allow that
             self._ssh._next_service = b"ssh-userauth"  # noqa: SLF001
         elif fault in LOGIN_FAULTS:
-            await LOGIN_FAULTS[fault](self._ssh)
+            await LOGIN_FAULTS[fault](cast("asyncssh.SSHServerConnection", self._ssh))
         return True
 
     def password_auth_supported(self) -> bool:
@@ -144,7 +145,7 @@ class Connection(asyncssh.SSHServer):
         self, username: str, lang: str, submethods: str
     ) -> bool:
         """Ask the questions."""
-        await LOGIN_FAULTS[QUESTIONS](self._ssh)
+        await LOGIN_FAULTS[QUESTIONS](cast("asyncssh.SSHServerConnection", self._ssh))
         return False
 
     def validate_password(self, username: str, password: str) -> bool:
