@@ -1,16 +1,18 @@
 """Firmware upgrades of OpenWrt devices for OpenWISP."""
 
-VERSION: tuple[int | str, ...] = (1, 4, 0, "alpha")
+VERSION = (1, 4, 0, "alpha")
 __version__ = VERSION  # alias
 
 
 def get_version() -> str:
     """Returns the version as text, such as ``1.4a0`` or, when final, ``1.3.1``."""
-    major, minor, patch, stage, *rest = VERSION
+    # the number of a pre-release may follow
+    known: tuple[int | str, ...] = VERSION
+    major, minor, patch, stage, *rest = known
     version = f"{major}.{minor}"
     if patch:
         version = f"{version}.{patch}"
-    if VERSION[3:] == ("alpha", 0):
+    if known[3:] == ("alpha", 0):
         return f"{version} pre-alpha"
     if stage != "final":
         version = f"{version}{str(stage)[0]}{rest[0] if rest else 0}"

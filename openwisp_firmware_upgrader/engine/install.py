@@ -116,7 +116,7 @@ def refuse_impossible(operation: Operation) -> None:
 def _refuse_what_has_changed(operation: Operation) -> None:
     # it may have waited for long since it was launched
     device, user = operation.device, operation.created_by
-    problem = eligibility.device_problem(device, operation.image)
+    problem = eligibility.device_problem(device, cast("Image", operation.image))
     in_batch = operation.batch_id is not None
     problem = problem or eligibility.requester_problem(user, device, in_batch=in_batch)
     if problem:

@@ -199,9 +199,9 @@ class Operation(Row, Protocol):
     created_by: User | None
     created_by_id: Any
     upgrade_options: Options
-    # what a worker holds of it, and the error that ended it
+    # what a worker holds of it, and what ended it, as this process knows it
     hold: Any
-    ended_by: Any
+    ended_by: BaseException | None
 
     def get_phase_display(self) -> str:
         """Returns the phase in words."""
@@ -214,6 +214,3 @@ class Operation(Row, Protocol):
 
     def upgrade(self, recoverable: bool = True) -> None:
         """Upgrades the device."""
-
-    # the outcome that ended it, as this process knows it
-    ended_by: Exception | None

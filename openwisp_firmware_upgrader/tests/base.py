@@ -242,7 +242,7 @@ class FirmwareDownloadPermissionTestMixin(TestMultitenantAdminMixin):
     queries by case, None for uncounted.
     """
 
-    expected_queries = {
+    expected_queries: dict[str, int | None] = {
         "unauthenticated": None,
         "no_permissions": None,
         "authenticated_no_permission": None,

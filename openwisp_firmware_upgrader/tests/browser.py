@@ -63,7 +63,7 @@ def start(size: tuple[int, int] = SIZE, language: str = "en-GB"):
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = find_browser()
+    options.binary_location = find_browser() or ""
     for argument in (
         "headless=new",
         "no-sandbox",

@@ -20,7 +20,7 @@ from .devices import FakeDeviceMixin, reached
 try:
     from prometheus_client import CollectorRegistry
 except ImportError:  # the extra is not installed
-    CollectorRegistry = None
+    CollectorRegistry = None  # type: ignore[assignment,misc] # as documented
 
 LOGGER = "openwisp_firmware_upgrader.phase_log"
 

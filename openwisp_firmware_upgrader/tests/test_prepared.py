@@ -19,7 +19,11 @@ from ..statuses import Phase
 from ..swapper import load_model
 from .devices import FakeDeviceMixin
 
-EVIDENCE = {"text": "100 % of \"it\" \\ 'quoted' %s \u2603", "null": None, "deep": [{}]}
+EVIDENCE: dict[str, object] = {
+    "text": "100 % of \"it\" \\ 'quoted' %s \u2603",
+    "null": None,
+    "deep": [{}],
+}
 
 
 class TestPrepared(FakeDeviceMixin, TransactionTestCase):

@@ -12,6 +12,8 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 ROOT_MODULES = 16
 FOLDER_ENTRIES = 20
+# of the annotated parameters, those that say Any, whole or in part
+ANY_SHARE = 0.1
 # data tables, migrations and tests may be longer
 FREE = ("migrations", "tests")
 MODULES = sorted(
@@ -43,6 +45,33 @@ def test_functions_are_small(path):
         and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
     ]
     assert not long, f"{FUNCTION_LINES} lines allowed, name what its parts do: {long}"
+
+
+def annotations_of(path):
+    """Yields the annotation of each parameter of a module that has one."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, kinds):
+            found = node.args
+            named = [*found.posonlyargs, *found.args, *found.kwonlyargs]
+            for each in (*named, found.vararg, found.kwarg):
+                if each is not None and each.annotation is not None:
+                    yield each.annotation
+
+
+def says_any(annotation):
+    """Tells whether an annotation leaves something open."""
+    nodes = ast.walk(annotation)
+    return any(isinstance(node, ast.Name) and node.id == "Any" for node in nodes)
+
+
+def test_annotations_say_what_is_passed():
+    found = {name(path): list(annotations_of(path)) for path in MODULES}
+    every = sum(map(len, found.values()))
+    opened = {key: sum(map(says_any, each)) for key, each in found.items()}
+    cure = "the package `protocols` describes rows, connections and upgraders"
+    worst = sorted(opened.items(), key=lambda pair: -pair[1])[:10]
+    assert sum(opened.values()) <= ANY_SHARE * every, f"{worst}: {cure}"
 
 
 def test_root_of_the_package_is_small():

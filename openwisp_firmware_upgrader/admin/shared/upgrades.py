@@ -1,6 +1,6 @@
 """What the admin pages of operations and mass upgrades have in common."""
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as delete_with_confirmation
 from openwisp_utils.admin import ReadOnlyAdmin
 
@@ -27,14 +27,15 @@ class BaseUpgradeAdmin(
         # ReadOnlyAdmin takes it away from everybody
         return super(ReadOnlyAdmin, self).get_actions(request)
 
+    @admin.action(
+        description=delete_with_confirmation.short_description,
+        permissions=delete_with_confirmation.allowed_permissions,
+    )
     def delete_selected(self, request, queryset):
         """Deletes what was selected, all of it or nothing."""
         if self.delete_selected_refused(request, queryset):
             return None
         return delete_with_confirmation(self, request, queryset)
-
-    delete_selected.short_description = delete_with_confirmation.short_description
-    delete_selected.allowed_permissions = delete_with_confirmation.allowed_permissions
 
     def delete_model(self, request, obj):
         """Deletes an object, which ReadOnlyAdmin does not."""

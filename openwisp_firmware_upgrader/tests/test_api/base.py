@@ -154,7 +154,7 @@ class TestOrgAPIMixin(TestAPIUpgraderMixin):
     organization, or a shared one.
     """
 
-    list_name = None
+    list_name: str | None = None
 
     def _make(self, organization):
         raise NotImplementedError
