@@ -1,12 +1,18 @@
 """Filters of the admin's lists; choices are limited to managed organizations."""
 
-from django.contrib.admin import SimpleListFilter
-from django.db.models import Q
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter as AnyOrgFilter
 from openwisp_users.multitenancy import MultitenantRelatedOrgFilter as AnyRelatedFilter
 from swapper import load_model as load_any_model
 
+from .protocols import Device, Row
 from .reporting.dashboard import UP_TO_DATE, VERSION, current, outdated
 from .selectors.access import of_managed
 from .swapper import load_model
@@ -15,18 +21,25 @@ Build = load_model("Build")
 Category = load_model("Category")
 
 
-class ManagedChoicesMixin:
+if TYPE_CHECKING:
+    # what the mixin is mixed into
+    from openwisp_users.multitenancy import MultitenantOrgFilter as AnyFilter
+else:
+    AnyFilter = object
+
+
+class ManagedChoicesMixin(AnyFilter):
     """Renders the chosen object to who may choose it.
 
     The filters of openwisp-users narrow down what is offered, and write the name of
     whatever the address names as the present choice.
     """
 
-    def __init__(self, request, *args, **kwargs):
+    def __init__(self, request: HttpRequest, *args: object, **kwargs: object) -> None:
         self._user = request.user
         super().__init__(request, *args, **kwargs)
 
-    def get_queryset_for_field(self, model, name):
+    def get_queryset_for_field(self, model: type[Model], name: str) -> QuerySet[Row]:
         """Returns the objects whose names may be shown."""
         rows = super().get_queryset_for_field(model, name)
         return of_managed(self._user, rows, self.org_lookup.removesuffix("__in"))
@@ -129,14 +142,22 @@ class FirmwareVersionFilter(SimpleListFilter):
     title = _("firmware version")
     parameter_name = VERSION
 
-    def __init__(self, request, params, model, model_admin):
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict[str, object],
+        model: type[Model],
+        model_admin: ModelAdmin,
+    ) -> None:
         # what the dashboard links to; a choice made here is newer
         linked = params.pop(f"{VERSION}__exact", None)
         if linked is not None:
             params.setdefault(VERSION, linked)
         super().__init__(request, params, model, model_admin)
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, str]]:
         """Returns the versions of the builds the user may see."""
         rows = Build.objects.order_by("version")
         if not request.user.is_superuser:
@@ -145,7 +166,9 @@ class FirmwareVersionFilter(SimpleListFilter):
         versions = rows.values_list("version", flat=True).distinct()
         return [(version, version) for version in versions]
 
-    def queryset(self, request, queryset):
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Device]
+    ) -> QuerySet[Device]:
         """Returns the devices on which the version is installed."""
         if self.value() is None:
             return queryset
@@ -160,11 +183,15 @@ class FirmwareUpToDateFilter(SimpleListFilter):
     title = _("firmware up to date")
     parameter_name = UP_TO_DATE
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, str]]:
         """Returns the two answers."""
         return [("yes", _("Yes")), ("no", _("No"))]
 
-    def queryset(self, request, queryset):
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Device]
+    ) -> QuerySet[Device]:
         """Returns the devices the answer is true of."""
         conditions = {"yes": current, "no": outdated}
         if self.value() not in conditions:

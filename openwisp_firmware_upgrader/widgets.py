@@ -1,12 +1,19 @@
 """Form widgets of the admin."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib.admin.widgets import get_select2_language
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.forms import Media, Select
+from django.forms.models import ModelChoiceIterator
 from django.utils.translation import gettext_lazy as _
 from openwisp_controller.config.widgets import JsonSchemaWidget
 
+from .protocols import JsonObject, Row
 from .swapper import load_model
 
 DeviceFirmware = load_model("DeviceFirmware")
@@ -17,7 +24,7 @@ _options = UpgradeOperation._meta  # noqa: SLF001 documented by Django
 MAX_CHOICES = 200
 
 
-def select2_media():
+def select2_media() -> Media:
     """Returns select2 as the admin ships it, in the language of the request."""
     vendor = "admin/js/vendor"
     # the same files as Django's own widgets, or jQuery would be loaded twice
@@ -45,7 +52,7 @@ class FirmwareSchemaWidget(JsonSchemaWidget):
     extra_attrs = {"data-show-errors": "never", "class": "manual"}
 
     @property
-    def media(self):
+    def media(self) -> Media:
         """Scripts and styles of the editor and of the options."""
         css = {"all": ["firmware-upgrader/css/upgrade-options.css"]}
         return super().media + Media(css=css)
@@ -58,10 +65,13 @@ class MassUpgradeSelect2Widget(Select):
     written into the page, the rest is asked for under that URL.
     """
 
+    choices: ModelChoiceIterator | Iterable[tuple[object, str]]
     choices_url = ""
     _is_long = False
 
-    def __init__(self, attrs=None, placeholder=None):
+    def __init__(
+        self, attrs: dict[str, object] | None = None, placeholder: str | None = None
+    ) -> None:
         shown = placeholder or _("Choose or leave empty")
         options = {
             "class": "select2-input",
@@ -72,7 +82,7 @@ class MassUpgradeSelect2Widget(Select):
         super().__init__(attrs=options)
 
     @property
-    def media(self):
+    def media(self) -> Media:
         """Select2 and the script that turns the select into one."""
         return select2_media() + Media(
             js=[
@@ -84,14 +94,18 @@ class MassUpgradeSelect2Widget(Select):
             },
         )
 
-    def get_context(self, name, value, attrs):
+    def get_context(
+        self, name: str, value: object, attrs: dict[str, object] | None
+    ) -> JsonObject:
         """Adds where choices are loaded from when there are too many."""
         context = super().get_context(name, value, attrs)
         if self._is_long:
             context["widget"]["attrs"]["data-ajax-url"] = self.choices_url
         return context
 
-    def optgroups(self, name, value, attrs=None):
+    def optgroups(
+        self, name: str, value: list[str], attrs: dict[str, object] | None = None
+    ) -> list[tuple[str | None, list[JsonObject], int]]:
         """Returns the choices to write into the page."""
         choices = self.choices
         self.choices = self._written_choices(choices, value)
@@ -100,7 +114,9 @@ class MassUpgradeSelect2Widget(Select):
         finally:
             self.choices = choices
 
-    def _written_choices(self, choices, value):
+    def _written_choices(
+        self, choices: ModelChoiceIterator, value: list[str]
+    ) -> Iterable[tuple[object, str]]:
         queryset = getattr(choices, "queryset", None)
         self._is_long = False
         if not self.choices_url or queryset is None:
@@ -112,7 +128,7 @@ class MassUpgradeSelect2Widget(Select):
         return [("", choices.field.empty_label), *map(choices.choice, rows)]
 
 
-def _chosen(queryset, value):
+def _chosen(queryset: QuerySet[Row], value: list[str]) -> list[Row]:
     try:
         return list(queryset.filter(pk__in=[pk for pk in value if pk]))
     except ValidationError:

@@ -77,6 +77,8 @@ class Device(Owned, Protocol):
     mac_address: str
     group_id: Any
     deviceconnection_set: Any
+    # ObjectDoesNotExist when nothing is known of it
+    devicefirmware: DeviceFirmware
 
     def is_deactivated(self) -> bool:
         """Returns whether nothing may be done with the device."""
@@ -165,6 +167,10 @@ class Batch(Row, Protocol):
     # set while openwisp-notifications is told of it
     organization_id: Any
 
+    @property
+    def upgrader_schema(self) -> JsonObject | None:
+        """The schema of the options; None when the upgrader takes none."""
+
     def upgrade(self, firmwareless: bool) -> None:
         """Creates its operations."""
 
@@ -202,6 +208,13 @@ class Operation(Row, Protocol):
     # what a worker holds of it, and what ended it, as this process knows it
     hold: Any
     ended_by: BaseException | None
+
+    @property
+    def upgrader_schema(self) -> JsonObject | None:
+        """The schema of the options; None when the upgrader takes none."""
+
+    def get_status_display(self) -> str:
+        """Returns the status in words."""
 
     def get_phase_display(self) -> str:
         """Returns the phase in words."""

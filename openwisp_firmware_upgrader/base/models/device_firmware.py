@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import QuerySet
@@ -45,7 +43,7 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
         abstract = True
         verbose_name = _("Device Firmware")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._remember_image()
 
@@ -131,8 +129,8 @@ class AbstractDeviceFirmware(TimeStampedEditableModel):
         batch: Batch | None = None,
         upgrade: bool = True,
         upgrade_options: Options | None = None,
-        *args: Any,
-        **kwargs: Any,
+        *args: object,
+        **kwargs: object,
     ) -> None:
         """Saves the row and, when its image is not installed, starts an upgrade.
 

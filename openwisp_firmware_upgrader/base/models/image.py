@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
@@ -102,7 +101,7 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
 
     @classmethod
     def from_db(
-        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+        cls, db: str | None, field_names: Collection[str], values: Collection[object]
     ) -> Image:
         """Loads a row and remembers which file its SHA-256 is of."""
         image = super().from_db(db, field_names, values)
@@ -110,7 +109,7 @@ class AbstractFirmwareImage(TimeStampedEditableModel):
             image.__dict__["_measured_file"] = image.file.name
         return image
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: object, **kwargs: object) -> None:
         """Saves the image; a new file gets its SHA-256 and size recorded."""
         if self.file and self._is_new_file():
             self._measure()
