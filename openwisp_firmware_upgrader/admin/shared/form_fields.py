@@ -1,5 +1,7 @@
 """Fields of forms that show an error where Django's raise one."""
 
+from __future__ import annotations
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,7 @@ class CarefulChoiceField(forms.ModelChoiceField):
     Select widgets look the chosen row up while a page is rendered.
     """
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: object) -> object:
         """Returns what the widget shows, None for what cannot be a key."""
         shown = super().prepare_value(value)
         options = self.queryset.model._meta  # noqa: SLF001 documented by Django
@@ -35,7 +37,7 @@ class StorableJSONField(forms.JSONField):
         ),
     }
 
-    def to_python(self, value):
+    def to_python(self, value: object) -> object:
         """Returns what the text says; raises ValidationError."""
         try:
             found = super().to_python(value)
@@ -45,11 +47,11 @@ class StorableJSONField(forms.JSONField):
             raise self._unstorable()
         return found
 
-    def _unstorable(self):
+    def _unstorable(self) -> ValidationError:
         text = self.error_messages["unstorable"]
         return ValidationError(text, code="unstorable")
 
-    def bound_data(self, data, initial):
+    def bound_data(self, data: str | None, initial: object) -> object:
         """Returns what is shown again, as it was typed when it cannot be read."""
         try:
             found = super().bound_data(data, initial)
@@ -57,7 +59,7 @@ class StorableJSONField(forms.JSONField):
             return forms.fields.InvalidJSONInput(data)
         return found if is_storable(found) else forms.fields.InvalidJSONInput(data)
 
-    def has_changed(self, initial, data):
+    def has_changed(self, initial: object, data: str | None) -> bool:
         """Tells whether something else was typed."""
         try:
             return super().has_changed(initial, data)

@@ -4,12 +4,18 @@ Django hands addresses to the database as they are. PostgreSQL refuses NUL, and 
 that are no keys, dates or numbers raise in the middle of a page.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import wraps
+from typing import TypeAlias
 
 from django.apps import apps
 from django.contrib import messages
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import (
     BadRequest,
     FieldDoesNotExist,
@@ -17,11 +23,15 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import DataError, NotSupportedError, transaction
-from django.http import Http404, HttpResponseRedirect
-from django.urls import URLPattern
+from django.db.models import ForeignKey, QuerySet
+from django.forms import ModelChoiceField
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
 from ...foreign_text import is_storable
+from ...protocols import Row
+from . import AdminMixin
 from .form_fields import CarefulChoiceField
 
 # patterns run for as long as somebody likes, and each database has its own; a range
@@ -32,8 +42,11 @@ UNKNOWN_HERE = (NotImplementedError, NotSupportedError)
 # of Django, and of openwisp-utils, which knows fields that point to a model, too
 AUTOCOMPLETE, FILTER_CHOICES = "autocomplete", "ow-auto-filter"
 
+Pattern: TypeAlias = URLPattern | URLResolver
+View: TypeAlias = Callable[..., HttpResponse]
 
-class GuardedInputMixin:
+
+class GuardedInputMixin(AdminMixin):
     """Stands before all views of a ModelAdmin, those of derived classes too.
 
     An address with text that no database knows is 404, parameters of that kind are
@@ -42,15 +55,17 @@ class GuardedInputMixin:
     """
 
     @property
-    def urls(self):
+    def urls(self) -> list[Pattern]:
         """The addresses of this admin, each view behind the guard."""
         return [_guarded(pattern) for pattern in super().urls]
 
-    def get_object(self, request, object_id, from_field=None):
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Row | None:
         """Returns an object; an empty ``_to_field`` is none."""
         return super().get_object(request, object_id, from_field or None)
 
-    def get_changelist_instance(self, request):
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Returns the list; raises IncorrectLookupParameters.
 
         Django does so for what it finds out while it makes the query, not while it
@@ -66,7 +81,9 @@ class GuardedInputMixin:
         except (*UNKNOWN_HERE, OverflowError, ValidationError, ValueError) as error:
             raise IncorrectLookupParameters from error
 
-    def response_action(self, request, queryset):
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Row]
+    ) -> HttpResponse | None:
         """Runs an action; a selection that makes no sense is a message."""
         try:
             queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
@@ -76,19 +93,21 @@ class GuardedInputMixin:
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset)
 
-    def lookup_allowed(self, lookup, *args, **kwargs):
+    def lookup_allowed(self, lookup: str, *args: object, **kwargs: object) -> bool:
         """Tells whether a list may be filtered so, by patterns and ranges never."""
         if lookup.rpartition("__")[2] in REFUSED_LOOKUPS:
             return False
         return super().lookup_allowed(lookup, *args, **kwargs)
 
-    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: object
+    ) -> ModelChoiceField | None:
         """Returns a field that survives values which are no keys."""
         kwargs.setdefault("form_class", CarefulChoiceField)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-def guard_input(admin_class):
+def guard_input(admin_class: type[ModelAdmin]) -> None:
     """Puts the guard before an admin class of another app, and what derives from it.
 
     Arguments:
@@ -99,7 +118,7 @@ def guard_input(admin_class):
         admin_class.__bases__ = (GuardedInputMixin, *admin_class.__bases__)
 
 
-def guard_autocomplete(site):
+def guard_autocomplete(site: AdminSite) -> None:
     """Puts the guard before the views that offer choices to all forms and filters.
 
     Arguments:
@@ -107,7 +126,7 @@ def guard_autocomplete(site):
     """
     find = site.get_urls
 
-    def get_urls():
+    def get_urls() -> list[Pattern]:
         found = find()
         ours = (AUTOCOMPLETE, FILTER_CHOICES)
         return [_guarded(p) if getattr(p, "name", "") in ours else p for p in found]
@@ -115,7 +134,7 @@ def guard_autocomplete(site):
     site.get_urls = get_urls
 
 
-def _guarded(pattern):
+def _guarded(pattern: Pattern) -> Pattern:
     if not isinstance(pattern, URLPattern):
         return pattern
     view = _guarded_view(pattern.callback)
@@ -124,9 +143,9 @@ def _guarded(pattern):
     return URLPattern(pattern.pattern, view, pattern.default_args, pattern.name)
 
 
-def _guarded_view(view):
+def _guarded_view(view: View) -> View:
     @wraps(view)
-    def guard(request, *args, **kwargs):
+    def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         for key in (*args, *kwargs.values()):
             if isinstance(key, str) and not is_storable(key):
                 raise Http404
@@ -141,11 +160,11 @@ def _guarded_view(view):
     return guard
 
 
-def _of_choices(view):
+def _of_choices(view: View) -> View:
     """Refuses fields that point to a model, as Django does with those of no model."""
 
     @wraps(view)
-    def guard(request, *args, **kwargs):
+    def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
             model = apps.get_model(request.GET["app_label"], request.GET["model_name"])
             options = model._meta  # noqa: SLF001 documented by Django

@@ -5,7 +5,10 @@ permissions and form afterwards; each redirect counts as a saved form. Its pages
 reached by counting up a number.
 """
 
+from __future__ import annotations
+
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from django.contrib import messages
@@ -17,14 +20,23 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import IntegrityError, connections, router, transaction
-from django.http import Http404, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from reversion.admin import VersionAdmin
 from reversion.models import Version
 
 from ...actions.delete_operations import StillInProgress
-from . import revision_effects
+from ...protocols import Row
+from . import AdminMixin, revision_effects
 from .revision_review import RevisionReview
 
 logger = logging.getLogger(__name__)
@@ -42,7 +54,7 @@ UNUSUAL = ("_saveasnew", TO_FIELD_VAR, IS_POPUP_VAR)
 _REVERTED = "_firmware_upgrader_reverted"
 
 
-class GuardedVersionsMixin:
+class GuardedVersionsMixin(AdminMixin):
     """Stands before VersionAdmin: who may not revert a revision gets 404.
 
     A version must be of the admin's model and its object among those of the user. Who
@@ -52,13 +64,18 @@ class GuardedVersionsMixin:
     as it is; while one is in progress nothing is restored.
     """
 
-    def recover_view(self, request, version_id, extra_context=None):
+    def recover_view(
+        self,
+        request: HttpRequest,
+        version_id: str,
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
         """Recovers a deleted object; leads to the page of one that exists."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         view = super().recover_view
 
-        def recover(version):
+        def recover(version: Version) -> HttpResponse:
             obj = self.get_object(request, version.object_id)
             if obj is not None:
                 return self._lead_to(request, obj)
@@ -67,14 +84,20 @@ class GuardedVersionsMixin:
 
         return self._in_one_piece(request, recover, pk=version_id)
 
-    def revision_view(self, request, object_id, version_id, extra_context=None):
+    def revision_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        version_id: str,
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
         """Shows or restores an earlier version of an object."""
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
         view = super().revision_view
 
-        def restore(_version):
+        def restore(_version: Version) -> HttpResponse:
             setattr(request, _REVERTED, True)
             return view(request, object_id, version_id, extra_context)
 
@@ -82,7 +105,9 @@ class GuardedVersionsMixin:
             request, restore, pk=version_id, object_id=str(obj.pk)
         )
 
-    def get_object(self, request, object_id, from_field=None):
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Row | None:
         """Returns the object; an object that is reverted must be found.
 
         Raises Http404 then, which undoes the revert; Django would redirect.
@@ -92,7 +117,12 @@ class GuardedVersionsMixin:
             raise Http404
         return obj
 
-    def _in_one_piece(self, request, show, **lookup):
+    def _in_one_piece(
+        self,
+        request: HttpRequest,
+        show: Callable[[Version], HttpResponse],
+        **lookup: str,
+    ) -> HttpResponse:
         """Checks a version and shows or reverts it, in one transaction.
 
         Arguments:
@@ -119,12 +149,14 @@ class GuardedVersionsMixin:
             return HttpResponseRedirect(request.get_full_path())
         return response
 
-    def _reversion_revisionform_view(self, request, version, *args, **kwargs):
+    def _reversion_revisionform_view(
+        self, request: HttpRequest, version: Version, *args: object, **kwargs: object
+    ) -> HttpResponse:
         """Shows a version; what is reverted for that, and afterwards, is ours."""
         version.revision.revert = partial(revision_effects.revert, version.revision)
         return super()._reversion_revisionform_view(request, version, *args, **kwargs)
 
-    def _find_version(self, request, **lookup):
+    def _find_version(self, request: HttpRequest, **lookup: str) -> Version:
         """Returns a version of the admin's model; raises PermissionDenied, Http404."""
         may = (
             self.has_view_permission if _looks(request) else self.has_change_permission
@@ -139,7 +171,7 @@ class GuardedVersionsMixin:
         except ValueError as error:  # more digits than Python reads
             raise Http404 from error
 
-    def _review(self, request, version):
+    def _review(self, request: HttpRequest, version: Version) -> RevisionReview:
         """Looks at the whole revision; raises PermissionDenied or Http404."""
         versions = version.revision.version_set.all()
         review = RevisionReview(request.user, versions, lock=not _looks(request))
@@ -153,13 +185,15 @@ class GuardedVersionsMixin:
             raise PermissionDenied
         return review
 
-    def _lead_to(self, request, obj):
+    def _lead_to(self, request: HttpRequest, obj: Row) -> HttpResponseRedirect:
         self.message_user(request, EXISTS % {"name": obj}, messages.WARNING)
         name = f"{self.opts.app_label}_{self.opts.model_name}_change"
         url = reverse(f"{self.admin_site.name}:{name}", args=[quote(obj.pk)])
         return HttpResponseRedirect(url)
 
-    def _reversion_order_version_queryset(self, request, queryset):
+    def _reversion_order_version_queryset(
+        self, request: HttpRequest, queryset: QuerySet[Version]
+    ) -> QuerySet[Version]:
         """Narrows the lists of deleted objects and of versions, the hook of both."""
         ordered = super()._reversion_order_version_queryset(request, queryset)
         if request.user.is_superuser:
@@ -169,7 +203,7 @@ class GuardedVersionsMixin:
         return ordered.filter(pk__in=managed)
 
 
-def guard_versions(admin_class):
+def guard_versions(admin_class: type[VersionAdmin]) -> None:
     """Puts the guard before the pages of an admin class, and of what derives from it.
 
     Arguments:
@@ -181,10 +215,10 @@ def guard_versions(admin_class):
         admin_class.__bases__ = (GuardedVersionsMixin, *admin_class.__bases__)
 
 
-def _looks(request):
+def _looks(request: HttpRequest) -> bool:
     # all other methods send the signals of what is reverted
     return request.method == "GET"
 
 
-def _sent(request):
+def _sent(request: HttpRequest) -> tuple[QueryDict, QueryDict]:
     return request.GET, request.POST

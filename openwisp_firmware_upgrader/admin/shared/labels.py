@@ -1,11 +1,14 @@
 """The texts that scripts show; they travel in the page, in its language."""
 
+from __future__ import annotations
+
+from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
 from ...statuses import BatchStatus, OperationStatus, Phase
 
 
-def script_labels():
+def script_labels() -> dict[str, str]:
     """Returns the texts of all scripts by key."""
     return {
         **_labels("status", OperationStatus),
@@ -18,11 +21,11 @@ def script_labels():
     }
 
 
-def _labels(prefix, choices):
+def _labels(prefix: str, choices: type[TextChoices]) -> dict[str, str]:
     return {f"{prefix}.{value}": str(label) for value, label in choices.choices}
 
 
-def _of_progress():
+def _of_progress() -> dict[str, str]:
     return {
         "progress": _("Progress of the upgrade"),
         "phase.next": _("%(phase)s, next step in %(seconds)s s"),
@@ -35,7 +38,7 @@ def _of_progress():
     }
 
 
-def _of_cancelling():
+def _of_cancelling() -> dict[str, str]:
     return {
         "cancel": _("Cancel"),
         "cancel.title": _("Stop this upgrade before the device is flashed"),
@@ -58,7 +61,7 @@ def _of_cancelling():
     }
 
 
-def _of_notices():
+def _of_notices() -> dict[str, str]:
     return {
         "notice.lost": _("Live updates are interrupted, reconnecting…"),
         "notice.polling": _(
@@ -76,7 +79,7 @@ def _of_notices():
     }
 
 
-def _of_lists():
+def _of_lists() -> dict[str, str]:
     return {
         "none": _("None"),
         "select.none": _("No results found"),

@@ -1,5 +1,7 @@
 """What the admin classes of this app have in common."""
 
+from __future__ import annotations
+
 from django.contrib import admin
 from django.core.exceptions import ObjectDoesNotExist
 from django.templatetags.static import static
@@ -9,6 +11,8 @@ from openwisp_users.multitenancy import MultitenantAdminMixin
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 from reversion.admin import VersionAdmin
 
+from ...protocols import Batch, JsonObject, Operation
+from . import AdminMixin
 from .deletion_list import NamedDeletionMixin
 from .guarded_input import GuardedInputMixin
 from .guarded_versions import GuardedVersionsMixin
@@ -40,14 +44,14 @@ class BaseVersionAdmin(
     save_on_top = True
 
 
-class ReadonlyUpgradeOptionsMixin:
+class ReadonlyUpgradeOptionsMixin(AdminMixin):
     """Shows upgrade options as a list of what was chosen and what was not."""
 
     class Media:
         css = {"all": ["firmware-upgrader/css/upgrade-options.css"]}
 
     @admin.display(description=_("Upgrade options"))
-    def readonly_upgrade_options(self, obj):
+    def readonly_upgrade_options(self, obj: Operation | Batch) -> str:
         """Returns the options in the order of the schema, with a sign each."""
         try:
             schema = self.get_upgrader_schema(obj)
@@ -63,7 +67,7 @@ class ReadonlyUpgradeOptionsMixin:
         items = format_html_join("", '<li><img src="{}" alt="{}">{}</li>', rows)
         return format_html('<ul class="readonly-upgrade-options">{}</ul>', items)
 
-    def get_upgrader_schema(self, obj):
+    def get_upgrader_schema(self, obj: Operation | Batch) -> JsonObject | None:
         """Returns the schema of the options of a mass upgrade or operation.
 
         Raises ObjectDoesNotExist when the device has no usable connection.
@@ -71,6 +75,6 @@ class ReadonlyUpgradeOptionsMixin:
         return obj.upgrader_schema
 
 
-def _sign(chosen):
+def _sign(chosen: object) -> tuple[str, str]:
     answer = "yes" if chosen else "no"
     return static(f"admin/img/icon-{answer}.svg"), answer

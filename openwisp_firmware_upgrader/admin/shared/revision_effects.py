@@ -1,26 +1,37 @@
 """What reverting a revision of django-reversion would write and delete."""
 
+from __future__ import annotations
+
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
+from typing import Any, TypeAlias, cast
 
 from django.contrib.admin.utils import NestedObjects
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.db import connections, transaction
+from django.db.models import Model
 from django.db.models.deletion import Collector
-from reversion.models import _safe_revert
+from reversion.models import Revision, Version, _safe_revert
 from reversion.revisions import _follow_relations_recursive, _get_options
 from swapper import load_model as load_any_model
 
+from ...protocols import PrimaryKey
 from ...swapper import load_model
 
+# model and key, as text: versions hold keys of any type so
+RowKey: TypeAlias = tuple[type[Model], str]
 
-def model_of(version):
+
+# None, which this and the next may return, is what no readable version has: Any
+# stands for it, so that nobody has to look for it after ``is_readable``
+def model_of(version: Version) -> type[Model] | Any:
     """Returns the model of a version; None if it is not installed any more."""
     return ContentType.objects.get_for_id(version.content_type_id).model_class()
 
 
-def old_values(version):
+def old_values(version: Version) -> dict[str, Any] | Any:
     """Returns the values of a version by column; None if they cannot be read."""
     if model_of(version) is None or version.db not in connections:
         return None
@@ -30,7 +41,7 @@ def old_values(version):
         return None
 
 
-def present_rows(versions, *, lock):
+def present_rows(versions: Iterable[Version], *, lock: bool) -> dict[RowKey, Model]:
     """Returns the rows that versions are old states of, by model and key (text).
 
     Arguments:
@@ -48,7 +59,9 @@ def present_rows(versions, *, lock):
     return found
 
 
-def applied_versions(versions, present):
+def applied_versions(
+    versions: Iterable[Version], present: Mapping[RowKey, Model]
+) -> list[Version]:
     """Returns the old states that are written: upgrade operations are history.
 
     One that exists stays as it is, one that was deleted does not come back, unless
@@ -60,7 +73,7 @@ def applied_versions(versions, present):
     """
     operations, devices = load_model("UpgradeOperation"), _device_model()
 
-    def is_applied(version):
+    def is_applied(version: Version) -> bool:
         if model_of(version) is not operations:
             return True
         device = devices, str(old_values(version)["device_id"])
@@ -69,18 +82,19 @@ def applied_versions(versions, present):
     return [version for version in versions if is_applied(version)]
 
 
-def devices_of(rows):
+def devices_of(rows: Collection[Model]) -> set[PrimaryKey]:
     """Returns the keys of the devices that rows are, or belong to."""
     devices = _device_model()
     found = {row.pk for row in rows if isinstance(row, devices)}
-    return found | {getattr(row, "device_id", None) for row in rows} - {None}
+    named = {getattr(row, "device_id", None) for row in rows} - {None}
+    return found | cast("set[PrimaryKey]", named)
 
 
-def _device_model():
+def _device_model() -> type[Model]:
     return load_any_model("config", "Device")
 
 
-def lost_rows(rows):
+def lost_rows(rows: Iterable[Model]) -> tuple[list[Model], list[Model]]:
     """Returns what a revert deletes: (rows that vanish, rows that lose a reference).
 
     That is what is followed from the rows, was not stored with them, and all that
@@ -89,7 +103,8 @@ def lost_rows(rows):
     Arguments:
         rows: the present rows of a revision.
     """
-    vanish, lose = [], []
+    vanish: list[Model] = []
+    lose: list[Model] = []
     for (_model, database), doomed in _doomed_rows(rows).items():
         collector = NestedObjects(using=database, origin=doomed)
         collector.collect(doomed)
@@ -101,7 +116,7 @@ def lost_rows(rows):
     return [row for row in vanish if not row._meta.auto_created], lose  # noqa: SLF001 documented
 
 
-def _doomed_rows(rows):
+def _doomed_rows(rows: Iterable[Model]) -> dict[tuple[type[Model], str], list[Model]]:
     """Returns what is followed from rows but none of them, by model and database."""
     rows = set(rows)
     operations = load_model("UpgradeOperation")
@@ -112,7 +127,7 @@ def _doomed_rows(rows):
     return found
 
 
-def revert(revision, delete=False):
+def revert(revision: Revision, delete: bool = False) -> None:
     """Reverts a revision as django-reversion does, but for what is history.
 
     Arguments:
@@ -135,7 +150,7 @@ def revert(revision, delete=False):
             _safe_revert(applied)
 
 
-def is_changed(version, row):
+def is_changed(version: Version, row: Model) -> bool:
     """Tells whether a revert would change a row.
 
     Arguments:

@@ -4,12 +4,17 @@ A revision of django-reversion holds old states (versions) of rows of any model.
 reverts one writes all of them, and deletes what their objects have got since.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Max, Q
+from django.db.models import Max, Model, Q
+from django.db.models.options import Options
 from reversion.models import Version
 
 from ...actions.delete_operations import (
@@ -17,8 +22,10 @@ from ...actions.delete_operations import (
     still_needed_text,
     unfinished_operations,
 )
+from ...protocols import User
 from ...swapper import load_model
 from .revision_effects import (
+    RowKey,
     applied_versions,
     devices_of,
     is_changed,
@@ -39,25 +46,27 @@ class RevisionReview:
         lock: whether rows must not change until the transaction ends.
     """
 
-    def __init__(self, user, versions, *, lock=False):
+    def __init__(
+        self, user: User, versions: Iterable[Version], *, lock: bool = False
+    ) -> None:
         self.user = user
         self.lock = lock
         self.versions = list(versions)
         self._states = {(model_of(v), v.object_id): v for v in self.versions}
         self._owners = RowOwners(user, self._old_values)
 
-    def is_readable(self):
+    def is_readable(self) -> bool:
         """Tells whether all old states can be read, of models that are installed."""
         return all(old_values(version) is not None for version in self.versions)
 
-    def is_managed(self, version):
+    def is_managed(self, version: Version) -> bool:
         """Tells whether an old state belongs to managed organizations only."""
         values = old_values(version)
         if values is None:
             return False
         return self._owners.are_managed(model_of(version), values)
 
-    def refuse_during_upgrades(self):
+    def refuse_during_upgrades(self) -> None:
         """Raises StillInProgress while a device of the revision is upgraded.
 
         The image that a worker flashes would not be that of the device any more.
@@ -70,7 +79,7 @@ class RevisionReview:
         if unfinished_operations().filter(needed).exists():
             raise StillInProgress(still_needed_text())
 
-    def touches_managed_rows_only(self):
+    def touches_managed_rows_only(self) -> bool:
         """Tells whether all that a revert writes, empties or deletes is managed."""
         # rows of others are neither read nor locked
         return (
@@ -82,7 +91,7 @@ class RevisionReview:
             )
         )
 
-    def is_permitted(self):
+    def is_permitted(self) -> bool:
         """Tells whether the user may do by hand what a revert would do."""
         return all(
             self.user.has_perm(
@@ -91,19 +100,19 @@ class RevisionReview:
             for action, options in set(self._actions())
         )
 
-    def tables(self):
+    def tables(self) -> list[str]:
         """Returns the tables that a revert writes."""
         return sorted({model._meta.db_table for model, _pk in self._states})  # noqa: SLF001 documented
 
     @cached_property
-    def _present(self):
+    def _present(self) -> dict[RowKey, Model]:
         return present_rows(self.versions, lock=self.lock)
 
     @cached_property
-    def _lost(self):
+    def _lost(self) -> tuple[list[Model], list[Model]]:
         return lost_rows(self._present.values())
 
-    def _last_versions(self):
+    def _last_versions(self) -> Iterator[Version]:
         """Yields the last versions of rows that are deleted: whose they were then."""
         keys = defaultdict(list)
         for version in self.versions:
@@ -116,13 +125,13 @@ class RevisionReview:
             last = rows.values("object_id").annotate(last=Max("pk")).values("last")
             yield from Version.objects.filter(pk__in=last)
 
-    def _is_own_state(self, version):
+    def _is_own_state(self, version: Version) -> bool:
         if not self.is_managed(version):
             return False
         values = old_values(version)
         return self._owners.of_targets_are_managed(model_of(version), values)
 
-    def _actions(self):
+    def _actions(self) -> Iterator[tuple[str, Options]]:
         """Yields (action, options of the model) of all that a revert would do."""
         for version in applied_versions(self.versions, self._present):
             key = model_of(version), version.object_id
@@ -134,6 +143,6 @@ class RevisionReview:
         for row in self._lost[0]:
             yield "delete", row._meta  # noqa: SLF001 documented by Django
 
-    def _old_values(self, model, pk):
+    def _old_values(self, model: type[Model], pk: str) -> dict[str, Any] | None:
         version = self._states.get((model, pk))
         return version and old_values(version)
