@@ -1,7 +1,11 @@
 """Single upgrade operations in the admin."""
 
+from __future__ import annotations
+
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from ...filters import (
@@ -10,6 +14,7 @@ from ...filters import (
     OperationOrganizationFilter,
 )
 from ...live import payloads
+from ...protocols import Batch, JsonObject, Operation, Row, User
 from ...selectors import access
 from ...state.log import reason
 from ...statuses import OperationStatus
@@ -41,7 +46,7 @@ class UpgradeOperationInline(admin.StackedInline):
     class Media:
         css = {"all": ["firmware-upgrader/css/upgrade-options.css"]}
 
-    def has_add_permission(self, request, obj):
+    def has_add_permission(self, request: HttpRequest, obj: Row | None) -> bool:
         """Operations come into being by choosing an image, not here."""
         return False
 
@@ -74,12 +79,14 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
     change_form_template = "admin/firmware_upgrader/upgrade_operation_change_form.html"
     multitenant_parent = "device"
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         """Returns the operations with the mass upgrade they belong to."""
         related = ["device", "image__build__category", "batch__build__category"]
         return super().get_queryset(request).select_related(*related)
 
-    def get_object(self, request, object_id, from_field=None):
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Operation | None:
         """Returns an operation, looked up once a request."""
         key = f"_firmware_operation_{object_id}"
         if not hasattr(request, key):
@@ -87,16 +94,24 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
             setattr(request, key, found)
         return getattr(request, key)
 
-    def get_fields(self, request, obj=None):
+    def get_fields(
+        self, request: HttpRequest, obj: Operation | None = None
+    ) -> list[str]:
         """Returns what is shown; the mass upgrade second, where there is one."""
         found = list(super().get_fields(request, obj))
-        is_part = obj is not None and obj.batch_id and "batch" not in found
+        batch = obj.batch if obj is not None and "batch" not in found else None
         # the link to a mass upgrade of a shared build leads others nowhere
-        if is_part and sees_batch(request.user, obj.batch):
+        if batch is not None and sees_batch(request.user, batch):
             found.insert(1, "batch")
         return found
 
-    def change_view(self, request, object_id, extra_context=None, **kwargs):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, object] | None = None,
+        **kwargs: object,
+    ) -> HttpResponse:
         """Shows an operation, live."""
         operation = self.get_object(request, object_id)
         context = {
@@ -109,11 +124,12 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
         }
         if operation is not None and self.has_view_permission(request, operation):
             context.update(self._facts(request, operation))
-            if names_batch(request.user, operation.batch):
-                context.update(self._batch_context(request, operation.batch))
+            batch = operation.batch
+            if batch is not None and names_batch(request.user, batch):
+                context.update(self._batch_context(request, batch))
         return super().change_view(request, object_id, context, **kwargs)
 
-    def _facts(self, request, operation):
+    def _facts(self, request: HttpRequest, operation: Operation) -> dict[str, object]:
         pk = operation.pk
         may_change = self.has_change_permission(request, operation)
         return {
@@ -130,7 +146,7 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
             ),
         }
 
-    def _batch_context(self, request, batch):
+    def _batch_context(self, request: HttpRequest, batch: Batch) -> dict[str, object]:
         model_admin = self.admin_site._registry.get(type(batch))  # noqa: SLF001 Django's own way to ask
         return {
             "batch": batch,
@@ -145,7 +161,7 @@ class UpgradeOperationAdmin(OperationViewsMixin, BaseUpgradeAdmin):
         }
 
 
-def sees_batch(user, batch):
+def sees_batch(user: User, batch: Batch) -> bool:
     """Tells whether a mass upgrade is among those of a user.
 
     Those of shared builds are for superusers.
@@ -153,7 +169,7 @@ def sees_batch(user, batch):
     return access.manages(user, batch.build.category.organization_id)
 
 
-def names_batch(user, batch):
+def names_batch(user: User, batch: Batch | None) -> bool:
     """Tells whether a user may read the name of a mass upgrade, which is its build's.
 
     A device may have moved to another organization since.
@@ -163,7 +179,7 @@ def names_batch(user, batch):
     return batch.build.category.organization_id is None or sees_batch(user, batch)
 
 
-def live_facts(operation):
+def live_facts(operation: Operation) -> JsonObject:
     """Returns what scripts draw at first, as live events tell it later."""
     return {
         "id": str(operation.pk),
@@ -175,7 +191,7 @@ def live_facts(operation):
     }
 
 
-def reason_of(operation):
+def reason_of(operation: Operation) -> str:
     """Returns why an operation ended without success."""
     if operation.status in (OperationStatus.IN_PROGRESS, OperationStatus.SUCCESS):
         return ""

@@ -1,9 +1,16 @@
 """Views of single operations that need neither the REST API nor a socket."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -12,14 +19,16 @@ from swapper import load_model as load_any_model
 from ...actions.cancel_operation import cancel_operation
 from ...actions.retry_operations import retry_operation
 from ...live import payloads, snapshots
+from ...protocols import Batch, JsonObject, Operation
 from ...selectors import access
+from ..shared import AdminMixin
 from ..shared.page_data import admin_url
 
 
-class OperationViewsMixin:
+class OperationViewsMixin(AdminMixin):
     """State, cancel and retry, under the permissions of the admin."""
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Adds the views."""
         options = self.opts
         prefix = f"{options.app_label}_{options.model_name}"
@@ -34,13 +43,13 @@ class OperationViewsMixin:
         return [*own, *super().get_urls()]
 
     @method_decorator(require_GET)
-    def state_view(self, request, pk):
+    def state_view(self, request: HttpRequest, pk: UUID) -> JsonResponse:
         """Answers with what the socket of an operation sends at first."""
-        operation = find(self, request, pk, self.has_view_permission)
+        operation: Operation = find(self, request, pk, self.has_view_permission)
         return messages_of(snapshots.operation_state(operation.pk, times=True))
 
     @method_decorator(require_GET)
-    def device_state_view(self, request, pk):
+    def device_state_view(self, request: HttpRequest, pk: UUID) -> JsonResponse:
         """Answers with what the socket of a device sends at first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -51,9 +60,9 @@ class OperationViewsMixin:
         return messages_of(device_messages(pk))
 
     @method_decorator(require_POST)
-    def cancel_view(self, request, pk):
+    def cancel_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Cancels an operation that was not flashed, and goes back to its page."""
-        operation = find(self, request, pk, self.has_change_permission)
+        operation: Operation = find(self, request, pk, self.has_change_permission)
         try:
             cancel_operation(operation)
         except ValueError as error:
@@ -63,11 +72,11 @@ class OperationViewsMixin:
         return redirect(admin_url("UpgradeOperation", "change", pk))
 
     @method_decorator(require_POST)
-    def retry_view(self, request, pk):
+    def retry_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Tries an operation again and goes to the new mass upgrade."""
-        operation = find(self, request, pk, self.has_change_permission)
+        operation: Operation = find(self, request, pk, self.has_change_permission)
         try:
-            batch = retry_operation(operation, created_by=request.user)
+            batch: Batch = retry_operation(operation, created_by=request.user)
         except ValueError as error:
             self.explain(request, False, str(error))
             return redirect(admin_url("UpgradeOperation", "change", pk))
@@ -79,7 +88,7 @@ class OperationViewsMixin:
         return redirect(admin_url("UpgradeOperation", "change", new.pk))
 
 
-def device_messages(pk):
+def device_messages(pk: UUID) -> list[JsonObject]:
     """Returns what the socket of a device sends at first."""
     found = []
     for operation in snapshots.recent_operations(pk):
@@ -91,7 +100,12 @@ def device_messages(pk):
     return found
 
 
-def find(model_admin, request, pk, allowed):
+def find(
+    model_admin: ModelAdmin,
+    request: HttpRequest,
+    pk: UUID,
+    allowed: Callable[..., bool],
+) -> Any:
     """Returns an object among those the user may see.
 
     Arguments:
@@ -112,6 +126,6 @@ def find(model_admin, request, pk, allowed):
     return found
 
 
-def messages_of(messages):
+def messages_of(messages: list[JsonObject]) -> JsonResponse:
     """Returns the answer that holds what a socket would send."""
     return JsonResponse({"messages": messages})
