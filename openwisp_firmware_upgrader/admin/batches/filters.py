@@ -1,13 +1,20 @@
 """Filters, search and order of the operations on the page of a mass upgrade."""
 
+from __future__ import annotations
+
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from swapper import load_model as load_any_model
 
+from ...protocols import Operation, PrimaryKey
 from ...statuses import OperationStatus
 
 # columns the operations may be ordered by, "-" before one reverses it
@@ -19,19 +26,23 @@ ORDERS = {
 }
 
 
+class Choice(TypedDict):
+    """One choice of a filter; its query keeps all other parameters."""
+
+    display: str
+    selected: bool
+    query_string: str
+
+
 @dataclass(frozen=True)
 class FilterSpec:
-    """One filter: its title and its choices.
-
-    Each choice is a dictionary with ``display``, ``selected`` and
-    ``query_string``, which keeps all other parameters of the request.
-    """
+    """One filter: its title and its choices."""
 
     title: str
-    choices: list
+    choices: list[Choice]
 
 
-def query_string(request, **changes):
+def query_string(request: HttpRequest, **changes: str | None) -> str:
     """Returns the query of the request with parameters changed or left out.
 
     Arguments:
@@ -48,14 +59,20 @@ def query_string(request, **changes):
     return f"?{urlencode(list(query.lists()), doseq=True)}"
 
 
-def page_query(request, number):
+def page_query(request: HttpRequest, number: int) -> str:
     """Returns the query of the request for another page."""
     query = request.GET.copy()
     query["page"] = number
     return f"?{urlencode(list(query.lists()), doseq=True)}"
 
 
-def filter_spec(request, name, title, values, current):
+def filter_spec(
+    request: HttpRequest,
+    name: str,
+    title: str,
+    values: Sequence[tuple[PrimaryKey, str]],
+    current: str,
+) -> FilterSpec:
     """Returns a filter with "All" and one choice for each value.
 
     Arguments:
@@ -66,7 +83,7 @@ def filter_spec(request, name, title, values, current):
         current: the chosen value, "" for all.
     """
     known = {str(value) for value, _label in values}
-    choices = [
+    choices: list[Choice] = [
         {
             "display": _("All"),
             "selected": str(current or "") not in known,
@@ -84,13 +101,13 @@ def filter_spec(request, name, title, values, current):
     return FilterSpec(title, choices)
 
 
-def status_spec(request, current):
+def status_spec(request: HttpRequest, current: str) -> FilterSpec:
     """Returns the filter by status."""
     values = [(value, str(label)) for value, label in OperationStatus.choices]
     return filter_spec(request, "status", _("status"), values, current)
 
 
-def organization_spec(request, current):
+def organization_spec(request: HttpRequest, current: str) -> FilterSpec:
     """Returns the filter by organization of the device."""
     rows = load_any_model("openwisp_users", "Organization").objects.order_by("name")
     if not request.user.is_superuser:
@@ -99,7 +116,9 @@ def organization_spec(request, current):
     return filter_spec(request, "organization", _("organization"), values, current)
 
 
-def filtered(rows, query):
+def filtered(
+    rows: QuerySet[Operation], query: Mapping[str, str]
+) -> QuerySet[Operation]:
     """Returns the operations that match search, status and organization.
 
     Arguments:
@@ -122,7 +141,7 @@ def filtered(rows, query):
     return rows
 
 
-def ordered(rows, wanted):
+def ordered(rows: QuerySet[Operation], wanted: str) -> QuerySet[Operation]:
     """Returns operations in the wanted order, by id when it is not known."""
     column = ORDERS.get(wanted.removeprefix("-"))
     if column is None:
@@ -130,7 +149,7 @@ def ordered(rows, wanted):
     return rows.order_by(f"-{column}" if wanted.startswith("-") else column, "id")
 
 
-def columns(request):
+def columns(request: HttpRequest) -> list[dict[str, str]]:
     """Returns the columns of the table with the links that order by them."""
     wanted = request.GET.get("o", "")
     labels = {
@@ -151,13 +170,13 @@ def columns(request):
     ]
 
 
-def _direction(name, wanted):
+def _direction(name: str, wanted: str) -> str:
     if wanted.removeprefix("-") != name:
         return "none"
     return "descending" if wanted.startswith("-") else "ascending"
 
 
-def is_uuid(text):
+def is_uuid(text: object) -> bool:
     """Tells whether a text is a primary key."""
     try:
         uuid.UUID(str(text))
@@ -166,7 +185,7 @@ def is_uuid(text):
     return True
 
 
-def kept_parameters(request):
+def kept_parameters(request: HttpRequest) -> list[tuple[str, str]]:
     """Returns the pairs of parameters that a new search keeps."""
     dropped = ("q", "page")
     return [
@@ -177,10 +196,10 @@ def kept_parameters(request):
     ]
 
 
-def page_number(paginator, wanted):
+def page_number(paginator: Paginator, wanted: str | int | None) -> int:
     """Returns the number of the wanted page, 1 when there is no such page."""
     try:
-        number = int(wanted)
+        number = int(wanted)  # type: ignore[arg-type]  # None is a TypeError
     except (TypeError, ValueError):
         return 1
     return number if 1 <= number <= paginator.num_pages else 1

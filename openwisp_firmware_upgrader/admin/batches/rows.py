@@ -1,12 +1,16 @@
 """What a row of the page of a mass upgrade shows beside the four columns."""
 
+from __future__ import annotations
+
+from django.db.models import QuerySet
 from django.urls import reverse
 from swapper import load_model as load_any_model
 
+from ...protocols import Operation, PrimaryKey
 from ..shared.page_data import admin_url
 
 
-def with_links(operations):
+def with_links(operations: QuerySet[Operation]) -> list[Operation]:
     """Returns the operations of a page, each with its links and last log line."""
     found = list(operations)
     for operation in found:
@@ -16,13 +20,13 @@ def with_links(operations):
     return found
 
 
-def device_page(pk):
+def device_page(pk: PrimaryKey) -> str:
     """Returns the address of a device's page."""
     options = load_any_model("config", "Device")._meta  # noqa: SLF001 documented
     return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[pk])
 
 
-def last_line(log):
+def last_line(log: str) -> str:
     """Returns the last line of a log, "" of an empty one."""
     lines = log.strip().splitlines()
     return lines[-1] if lines else ""

@@ -1,20 +1,28 @@
 """Views of mass upgrades that need neither the REST API nor a socket."""
 
-import csv
+from __future__ import annotations
 
-from django.http import StreamingHttpResponse
+import csv
+from collections.abc import Iterator
+from typing import Protocol
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from ...actions.cancel_batch import cancel_batch
+from ...actions.cancel_batch import CancelledBatch, cancel_batch
 from ...actions.retry_operations import retry_batch
 from ...live import snapshots
+from ...protocols import Batch, Operation
 from ..operations.views import find, messages_of
+from ..shared import AdminMixin
 from ..shared.page_data import admin_url
 from . import filters
 from .rows import last_line
@@ -25,10 +33,10 @@ CSV_CHUNK = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class BatchViewsMixin:
+class BatchViewsMixin(AdminMixin):
     """State, cancel, retry and CSV, under the permissions of the admin."""
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Adds the views."""
         options = self.opts
         prefix = f"{options.app_label}_{options.model_name}"
@@ -46,13 +54,13 @@ class BatchViewsMixin:
         return [*own, *super().get_urls()]
 
     @method_decorator(require_GET)
-    def state_view(self, request, pk):
+    def state_view(self, request: HttpRequest, pk: UUID) -> JsonResponse:
         """Answers with what the socket of a mass upgrade sends at first.
 
         Each ``id`` in the query names an operation to tell about, as a page shows
         only some of thousands.
         """
-        batch = find(self, request, pk, self.has_view_permission)
+        batch: Batch = find(self, request, pk, self.has_view_permission)
         wanted = snapshots.wanted_operations({"operations": request.GET.getlist("id")})
         found = snapshots.batch_state(batch.pk, wanted, request.user)
         seen_by(batch, request.user)
@@ -61,9 +69,9 @@ class BatchViewsMixin:
         return messages_of(found)
 
     @method_decorator(require_POST)
-    def cancel_view(self, request, pk):
+    def cancel_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Cancels everything that was not flashed yet."""
-        batch = find(self, request, pk, self.has_change_permission)
+        batch: Batch = find(self, request, pk, self.has_change_permission)
         try:
             found = cancel_batch(batch, request.user)
         except ValueError as error:
@@ -73,9 +81,9 @@ class BatchViewsMixin:
         return redirect(admin_url("BatchUpgradeOperation", "change", pk))
 
     @method_decorator(require_POST)
-    def retry_view(self, request, pk):
+    def retry_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Tries again what ended without success, as a new mass upgrade."""
-        batch = find(self, request, pk, self.has_change_permission)
+        batch: Batch = find(self, request, pk, self.has_change_permission)
         try:
             again = retry_batch(batch, created_by=request.user, user=request.user)
         except ValueError as error:
@@ -86,9 +94,9 @@ class BatchViewsMixin:
         return redirect(admin_url("BatchUpgradeOperation", "change", again.pk))
 
     @method_decorator(require_GET)
-    def csv_view(self, request, pk):
+    def csv_view(self, request: HttpRequest, pk: UUID) -> StreamingHttpResponse:
         """Answers with the results as CSV, those of the present filters."""
-        batch = find(self, request, pk, self.has_view_permission)
+        batch: Batch = find(self, request, pk, self.has_view_permission)
         rows = self.get_upgrade_operations(request, batch)
         rows = filters.filtered(rows, request.GET)
         rows = rows.select_related("device__organization", "image__build__category")
@@ -101,12 +109,18 @@ class BatchViewsMixin:
         return response
 
 
+class _Listed(Operation, Protocol):
+    """An operation with the end of its log, as the page lists it."""
+
+    log_tail: str
+
+
 class _Echo:
-    def write(self, line):
+    def write(self, line: str) -> str:
         return line
 
 
-def csv_lines(rows):
+def csv_lines(rows: QuerySet[Operation]) -> Iterator[str]:
     """Returns the lines of a CSV file of operations, without loading them all.
 
     Arguments:
@@ -131,7 +145,7 @@ def csv_lines(rows):
         yield writer.writerow([_harmless(cell) for cell in _cells(operation)])
 
 
-def _cells(operation):
+def _cells(operation: _Listed) -> tuple[object, ...]:
     device = operation.device
     return (
         device.name,
@@ -147,12 +161,12 @@ def _cells(operation):
     )
 
 
-def _harmless(cell):
+def _harmless(cell: object) -> str:
     text = str(cell)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _cancelled(found):
+def _cancelled(found: CancelledBatch) -> str:
     text = ngettext(
         "%(number)s upgrade was cancelled.",
         "%(number)s upgrades were cancelled.",
