@@ -1,15 +1,21 @@
 """Builds and their images in the admin."""
 
+from __future__ import annotations
+
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.forms import Media
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import TimeReadonlyAdminMixin
 
 from ...actions.delete_firmware import refuse_deletion
 from ...actions.delete_operations import BelongsToOthers, StillInProgress
 from ...filters import CategoryFilter, CategoryOrganizationFilter
+from ...protocols import Build, Image, Row, User
 from ...selectors import access
 from ...swapper import load_model
 from ...widgets import select2_media
@@ -24,9 +30,9 @@ class FirmwareImageFormSet(forms.BaseInlineFormSet):
     """The images of a build; what is being installed stays."""
 
     # the user who sends the form
-    requested_by = None
+    requested_by: User | None = None
 
-    def clean(self):
+    def clean(self) -> None:
         """Refuses to delete an image that an upgrade in progress needs."""
         super().clean()
         doomed = [form.instance for form in self.deleted_forms]
@@ -50,22 +56,26 @@ class FirmwareImageInline(TimeReadonlyAdminMixin, admin.StackedInline):
     extra = 0
 
     @property
-    def media(self):
+    def media(self) -> Media:
         """Select2 and the script that makes the types searchable."""
         own = Media(js=["firmware-upgrader/js/build.js"])
         return super().media + select2_media() + own
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         """Returns the images with what their names are made of."""
         return super().get_queryset(request).select_related("build__category")
 
-    def get_formset(self, request, obj=None, **kwargs):
+    def get_formset(
+        self, request: HttpRequest, obj: Build | None = None, **kwargs: object
+    ) -> type[FirmwareImageFormSet]:
         """Tells the formset who sends it."""
         formset = super().get_formset(request, obj, **kwargs)
         formset.requested_by = request.user
         return formset
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(
+        self, request: HttpRequest, obj: Build | None = None
+    ) -> bool:
         """Images of a build that exists cannot be changed by anybody."""
         return not obj
 
@@ -94,25 +104,29 @@ class BuildAdmin(MassUpgradeMixin, RunningUpgradesGuardMixin, BaseAdmin):
     change_form_template = "admin/firmware_upgrader/change_form.html"
 
     @admin.display(description=_("organization"))
-    def organization(self, obj):
+    def organization(self, obj: Build) -> Row | None:
         """Returns the organization of the build's category."""
         return obj.category.organization
 
     @admin.display(description=_("images"))
-    def images(self, obj):
+    def images(self, obj: Build) -> int | str:
         """Returns how many images the build has; known in the list only."""
         return getattr(obj, "number_of_images", self.get_empty_value_display())
 
     @admin.display(description=_("devices"))
-    def devices(self, obj):
+    def devices(self, obj: Build) -> int | str:
         """Returns how many devices run the build; known in the list only."""
         return getattr(obj, "number_of_devices", self.get_empty_value_display())
 
-    def get_changelist(self, request, **kwargs):
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: object
+    ) -> type[ChangeList]:
         """Returns the list that counts images and devices."""
         return BuildChangeList
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: Build | None = None, **kwargs: object
+    ) -> type[forms.ModelForm]:
         """Offers categories of managed organizations, shared ones to superusers."""
         form = super().get_form(request, obj, **kwargs)
         field = form.base_fields.get("category")
@@ -122,7 +136,13 @@ class BuildAdmin(MassUpgradeMixin, RunningUpgradesGuardMixin, BaseAdmin):
             )
         return form
 
-    def change_view(self, request, object_id, extra_context=None, **kwargs):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, object] | None = None,
+        **kwargs: object,
+    ) -> HttpResponse:
         """Shows a build with the button that launches a mass upgrade."""
         options = self.opts
         extra_context = {

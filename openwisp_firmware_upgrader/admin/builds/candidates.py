@@ -1,14 +1,20 @@
 """The devices a mass upgrade would find, as the confirmation page shows them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol, TypedDict, cast
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, JsonResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from ...selectors.candidates import find_candidates
+from ...protocols import Build, Device, Image, Owned, Row, User
+from ...selectors.candidates import Candidates, Overview, find_candidates
 from ..batches.filters import page_number
 from .confirmation_form import BatchUpgradeConfirmationForm
 
@@ -16,29 +22,47 @@ PER_PAGE = 20
 TEMPLATE = "admin/firmware_upgrader/includes/candidates.html"
 
 
+class Found(Row, Protocol):
+    """A device or the firmware of one, with what is known of it."""
+
+    is_running: bool
+    has_connection: bool
+    lacks_image: bool
+    is_offline: bool
+
+
+class CandidateRow(TypedDict):
+    """A device as the page shows it."""
+
+    device: Device
+    image: Image | None
+    has_connection: bool
+    notes: list[str]
+
+
 @dataclass
 class Page:
     """One page of the devices, those with a known image first."""
 
-    everything: object
-    overview: object
+    everything: Candidates
+    overview: Overview
     number: int = 1
     pages: int = 1
     search: str = ""
-    rows: list = field(default_factory=list)
+    rows: list[CandidateRow] = field(default_factory=list)
 
     @property
-    def previous(self):
+    def previous(self) -> int:
         """Number of the page before, 0 when there is none."""
         return self.number - 1
 
     @property
-    def next(self):
+    def next(self) -> int:
         """Number of the page after, 0 when there is none."""
         return self.number + 1 if self.number < self.pages else 0
 
     @property
-    def as_json(self):
+    def as_json(self) -> dict[str, int]:
         """The counts by name."""
         overview = self.overview
         return {
@@ -55,14 +79,15 @@ class TwoQuerysets:
     # Paginator takes it for a queryset in order
     ordered = True
 
-    def __init__(self, parts):
+    def __init__(self, parts: list[tuple[QuerySet[Found], int]]) -> None:
         self.parts = parts
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(length for _rows, length in self.parts)
 
-    def __getitem__(self, wanted):
-        found, start, stop = [], wanted.start, wanted.stop
+    def __getitem__(self, wanted: slice) -> list[Found]:
+        found: list[Found] = []
+        start, stop = wanted.start, wanted.stop
         for rows, length in self.parts:
             if start < length and stop > 0:
                 found.extend(rows[max(start, 0) : min(stop, length)])
@@ -70,7 +95,15 @@ class TwoQuerysets:
         return found
 
 
-def candidates_page(build, *, user, group=None, location=None, search="", number=1):
+def candidates_page(
+    build: Build,
+    *,
+    user: User,
+    group: Owned | None = None,
+    location: Owned | None = None,
+    search: str = "",
+    number: str | int | None = 1,
+) -> Page:
     """Returns one page of the devices and the counts of all of them.
 
     Arguments:
@@ -91,10 +124,8 @@ def candidates_page(build, *, user, group=None, location=None, search="", number
         "device__organization", "image__build__category"
     )
     firmwareless = found.firmwareless.select_related("organization")
-    rows = TwoQuerysets(
-        [(related, listed.related), (firmwareless, listed.firmwareless)]
-    )
-    paginator = Paginator(rows, PER_PAGE)
+    parts = [(related, listed.related), (firmwareless, listed.firmwareless)]
+    paginator = Paginator(TwoQuerysets(parts), PER_PAGE)
     page = paginator.page(page_number(paginator, number))
     return Page(
         everything,
@@ -106,8 +137,8 @@ def candidates_page(build, *, user, group=None, location=None, search="", number
     )
 
 
-def _row(found):
-    device = getattr(found, "device", found)
+def _row(found: Found) -> CandidateRow:
+    device = cast("Device", getattr(found, "device", found))
     image = getattr(found, "image", None)
     return {
         "device": device,
@@ -117,7 +148,7 @@ def _row(found):
     }
 
 
-def _notes(found):
+def _notes(found: Found) -> Iterator[str]:
     if found.is_running:
         yield _("an upgrade is in progress already")
     if not found.has_connection:
@@ -128,7 +159,7 @@ def _notes(found):
         yield _("was offline last time")
 
 
-def answer(request, build):
+def answer(request: HttpRequest, build: Build) -> JsonResponse:
     """Answers the script of the confirmation page: counts and a page of devices.
 
     Arguments:
@@ -148,7 +179,7 @@ def answer(request, build):
     return JsonResponse({"counts": page.as_json, "html": html, **shown})
 
 
-def _chosen(request, build):
+def _chosen(request: HttpRequest, build: Build) -> dict[str, Any]:
     form = BatchUpgradeConfirmationForm(initial={"build": build}, user=request.user)
     found = {}
     for name in ("group", "location"):

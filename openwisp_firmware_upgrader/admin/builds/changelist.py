@@ -1,14 +1,18 @@
 """The list of builds, with the numbers of images and devices."""
 
-from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from __future__ import annotations
 
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from ...protocols import Build, Row
 from ...selectors import access
 from ...swapper import load_model
 
 
-def count_of(rows, lookup):
+def count_of(rows: QuerySet[Row], lookup: str) -> Coalesce:
     """Returns an expression for how many ``rows`` belong to the outer row.
 
     Arguments:
@@ -23,7 +27,7 @@ def count_of(rows, lookup):
 class BuildChangeList(ChangeList):
     """Counts in the query that loads the rows of a page."""
 
-    def get_queryset(self, request, **kwargs):
+    def get_queryset(self, request: HttpRequest, **kwargs: object) -> QuerySet[Build]:
         """Returns the builds with their numbers."""
         images = load_model("FirmwareImage").objects.all()
         firmwares = load_model("DeviceFirmware").objects.filter(installed=True)

@@ -1,15 +1,18 @@
 """Groups and locations for selects that are too long to be written into a page."""
 
-from django.core.paginator import Paginator
-from django.http import Http404, JsonResponse
+from __future__ import annotations
 
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, JsonResponse
+
+from ...protocols import Build
 from .confirmation_form import BatchUpgradeConfirmationForm
 
 PER_PAGE = 20
 FIELDS = ("group", "location")
 
 
-def answer(request, build, name):
+def answer(request: HttpRequest, build: Build, name: str) -> JsonResponse:
     """Answers select2: choices whose name contains ``term``, page by page.
 
     Arguments:

@@ -1,11 +1,15 @@
 """The form that restricts a mass upgrade and chooses its options."""
 
+from __future__ import annotations
+
 from django import forms
+from django.db.models import QuerySet
 from django.forms import Media
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from swapper import load_model as load_any_model
 
+from ...protocols import Build, Options, Owned, User
 from ...selectors import access
 from ...swapper import load_model
 from ...widgets import FirmwareSchemaWidget, MassUpgradeSelect2Widget
@@ -20,7 +24,7 @@ class OwnedChoiceField(forms.ModelChoiceField):
 
     shows_organization = False
 
-    def label_from_instance(self, obj):
+    def label_from_instance(self, obj: Owned) -> str:
         """Returns the name, followed by the organization where that helps."""
         if self.shows_organization and obj.organization is not None:
             return f"{obj} ({obj.organization})"
@@ -62,7 +66,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         model = BatchUpgradeOperation
         fields = ["build", "group", "location", "upgrade_options"]
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
         build = self.get_initial_for_field(self.fields["build"], "build")
@@ -72,7 +76,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
             self._limit(self.fields[name], name, build)
 
     @property
-    def media(self):
+    def media(self) -> Media:
         """Scripts and styles of the page and of its widgets."""
         own = Media(
             js=CONFIRMATION_JS,
@@ -87,7 +91,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         )
         return super().media + own
 
-    def _limit(self, field, name, build):
+    def _limit(self, field: OwnedChoiceField, name: str, build: Build) -> None:
         field.queryset = choices_for(field.queryset, build, self.user)
         field.shows_organization = build.category.organization_id is None
         if field.shows_organization:
@@ -96,11 +100,11 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         url_name = f"admin:{options.app_label}_{options.model_name}_choices"
         field.widget.choices_url = reverse(url_name, args=[build.pk, name])
 
-    def clean_upgrade_options(self):
+    def clean_upgrade_options(self) -> Options:
         """Returns the options, none chosen as an empty dictionary."""
         return self.cleaned_data["upgrade_options"] or {}
 
-    def _post_clean(self):
+    def _post_clean(self) -> None:
         # with nothing to upgrade there is no upgrader to take or refuse options;
         # the launch says so in better words
         options = self.cleaned_data.get("upgrade_options")
@@ -108,7 +112,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
             self.cleaned_data["upgrade_options"] = {}
         super()._post_clean()
 
-    def _has_candidates(self):
+    def _has_candidates(self) -> bool:
         build = self.cleaned_data.get("build")
         if self.errors or build is None:
             return True
@@ -120,7 +124,7 @@ class BatchUpgradeConfirmationForm(forms.ModelForm):
         return found["device_firmwares"].exists() or found["devices"].exists()
 
 
-def choices_for(rows, build, user):
+def choices_for(rows: QuerySet[Owned], build: Build, user: User) -> QuerySet[Owned]:
     """Returns the groups or locations a mass upgrade may be restricted to.
 
     Arguments:

@@ -1,16 +1,24 @@
 """Launches mass upgrades from the list and from the page of a build."""
 
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.http import Http404
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from ...protocols import Batch, Build, JsonObject
 from ...swapper import load_model
 from ...utils import get_upgrader_schema_for_device
+from ..shared import AdminMixin
 from ..shared.labels import script_labels
 from ..shared.page_data import NIL, admin_url, script_json
 from . import candidates, choices
@@ -19,14 +27,16 @@ from .confirmation_form import BatchUpgradeConfirmationForm
 TEMPLATE = "upgrade_selected_confirmation.html"
 
 
-class MassUpgradeMixin:
+class MassUpgradeMixin(AdminMixin):
     """The admin of builds: confirms a mass upgrade and launches it."""
 
     @admin.action(
         description=_("Mass-upgrade devices to the selected build"),
         permissions=["change"],
     )
-    def upgrade_selected(self, request, queryset):
+    def upgrade_selected(
+        self, request: HttpRequest, queryset: QuerySet[Build]
+    ) -> HttpResponse | None:
         """Shows what a mass upgrade would do; starts it once that is confirmed."""
         builds = list(queryset.select_related("category__organization")[:2])
         if len(builds) != 1:
@@ -37,12 +47,14 @@ class MassUpgradeMixin:
             return self._confirmed(request, build)
         return self._ask(request, build, self._form(request, build))
 
-    def _form(self, request, build, data=None):
+    def _form(
+        self, request: HttpRequest, build: Build, data: dict[str, object] | None = None
+    ) -> BatchUpgradeConfirmationForm:
         return BatchUpgradeConfirmationForm(
             data, initial={"build": build}, user=request.user
         )
 
-    def _confirmed(self, request, build):
+    def _confirmed(self, request: HttpRequest, build: Build) -> HttpResponse:
         names = ("upgrade_options", "group", "location")
         data = {name: request.POST.get(name) for name in names}
         form = self._form(request, build, {**data, "build": build.pk})
@@ -57,7 +69,9 @@ class MassUpgradeMixin:
         self.message_user(request, text, messages.SUCCESS)
         return redirect(admin_url("BatchUpgradeOperation", "change", batch.pk))
 
-    def _launch(self, request, build, chosen):
+    def _launch(
+        self, request: HttpRequest, build: Build, chosen: dict[str, Any]
+    ) -> Batch:
         return build.batch_upgrade(
             firmwareless=bool(request.POST.get("upgrade_all")),
             upgrade_options=chosen["upgrade_options"],
@@ -66,8 +80,10 @@ class MassUpgradeMixin:
             created_by=request.user,
         )
 
-    def _ask(self, request, build, form):
-        filters = {}
+    def _ask(
+        self, request: HttpRequest, build: Build, form: BatchUpgradeConfirmationForm
+    ) -> TemplateResponse:
+        filters: dict[str, Any] = {}
         if form.is_bound and not form.errors:
             filters = {name: form.cleaned_data[name] for name in ("group", "location")}
         page = candidates.candidates_page(build, user=request.user, **filters)
@@ -83,7 +99,14 @@ class MassUpgradeMixin:
             self._context(request, build, form, page, filters),
         )
 
-    def _context(self, request, build, form, page, filters):
+    def _context(
+        self,
+        request: HttpRequest,
+        build: Build,
+        form: BatchUpgradeConfirmationForm,
+        page: candidates.Page,
+        filters: dict[str, Any],
+    ) -> dict[str, object]:
         related = page.everything.related
         firmwareless = page.everything.firmwareless
         overview = page.overview
@@ -107,7 +130,7 @@ class MassUpgradeMixin:
             "media": self.media + form.media,
         }
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Adds what the confirmation page asks for while it is open."""
         options = self.opts
         prefix = f"{options.app_label}_{options.model_name}"
@@ -126,15 +149,15 @@ class MassUpgradeMixin:
             *super().get_urls(),
         ]
 
-    def candidates_view(self, request, pk):
+    def candidates_view(self, request: HttpRequest, pk: UUID) -> JsonResponse:
         """Answers with the devices a mass upgrade would find."""
         return candidates.answer(request, self._build_to_launch(request, pk))
 
-    def choices_view(self, request, pk, name):
+    def choices_view(self, request: HttpRequest, pk: UUID, name: str) -> JsonResponse:
         """Answers with the groups or locations to choose from."""
         return choices.answer(request, self._build_to_launch(request, pk), name)
 
-    def _build_to_launch(self, request, pk):
+    def _build_to_launch(self, request: HttpRequest, pk: UUID) -> Build:
         if not self.has_change_permission(request):
             raise PermissionDenied
         rows = self.get_queryset(request).select_related("category__organization")
@@ -144,13 +167,13 @@ class MassUpgradeMixin:
         return build
 
 
-def _how_many(builds):
+def _how_many(builds: list[Build]) -> str:
     if builds:
         return _("Only one mass upgrade can be launched at a time, select one build.")
     return _("This build does not exist, or you may not upgrade to it.")
 
 
-def _schema(build, page):
+def _schema(build: Build, page: candidates.Page) -> JsonObject | None:
     for row in page.rows:
         if row["has_connection"]:
             return get_upgrader_schema_for_device(row["device"])
