@@ -1,11 +1,15 @@
 """The firmware tabs on the page of a device."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from functools import partial
 
 import reversion
 from django.contrib import admin, messages
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +19,7 @@ from openwisp_controller.config.admin import (
 )
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
+from ...protocols import Device, DeviceFirmware, JsonObject, Operation
 from ...swapper import load_model
 from ..operations.admin import UpgradeOperationInline
 from ..shared.assets import OPERATION_JS
@@ -62,12 +67,14 @@ class DeviceFirmwareInline(
         js = OPERATION_JS
         css = {"all": PROGRESS_CSS}
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeviceFirmware]:
         """Joins what the image is called by."""
         rows = super().get_queryset(request)
         return rows.select_related(*self.select_related, "image__build__category")
 
-    def get_formset(self, request, obj=None, **kwargs):
+    def get_formset(
+        self, request: HttpRequest, obj: Device | None = None, **kwargs: object
+    ) -> type[DeviceFormSet]:
         """Tells the formset what its scripts need."""
         formset = super().get_formset(request, obj, **kwargs)
         formset.upgrade_operation_cancel_url = operation_cancel_url(request.user)
@@ -78,7 +85,9 @@ class DeviceFirmwareInline(
             formset.extra_context = script_json(formset.page.upgrader_schema)
         return formset
 
-    def _get_conditional_queryset(self, request, obj, select_related=False):
+    def _get_conditional_queryset(
+        self, request: HttpRequest, obj: Device | None, select_related: bool = False
+    ) -> bool:
         return bool(obj)
 
 
@@ -109,9 +118,11 @@ class DeviceUpgradeOperationInline(ReadonlyUpgradeOptionsMixin, UpgradeOperation
         }
 
     # the page this instance was made for
-    _page = None
+    _page: DevicePage | None = None
 
-    def get_queryset(self, request, select_related=True):
+    def get_queryset(
+        self, request: HttpRequest, select_related: bool = True
+    ) -> QuerySet[Operation]:
         """Returns the device's operations of the last week, newest first.
 
         Where the URL names no device, as while one is recovered, nothing is left
@@ -127,20 +138,24 @@ class DeviceUpgradeOperationInline(ReadonlyUpgradeOptionsMixin, UpgradeOperation
             rows = rows.select_related("device", "image__build__category")
         return rows
 
-    def _visible(self, request):
+    def _visible(self, request: HttpRequest) -> QuerySet[Operation]:
         if hasattr(request, "user"):
             return super().get_queryset(request)
         # programs ask without a user, no page does
         return self.model._default_manager.all()  # noqa: SLF001 Django's name
 
-    def get_formset(self, request, obj=None, **kwargs):
+    def get_formset(
+        self, request: HttpRequest, obj: Device | None = None, **kwargs: object
+    ) -> type[DeviceUpgradeOperationFormSet]:
         """Tells the formset what its template needs."""
         formset = super().get_formset(request, obj, **kwargs)
         if obj is not None:
             formset.page = self._page = DevicePage.of(request, obj)
         return formset
 
-    def get_upgrader_schema(self, obj):
+    def get_upgrader_schema(  # type: ignore[override]  # a tab of operations only
+        self, obj: Operation
+    ) -> JsonObject | None:
         """Returns the schema of the device's options, looked up once a page."""
         page = self._page
         if page is None or page.device.pk != obj.device_id:
@@ -149,14 +164,16 @@ class DeviceUpgradeOperationInline(ReadonlyUpgradeOptionsMixin, UpgradeOperation
             raise ObjectDoesNotExist
         return page.upgrader_schema
 
-    def _get_conditional_queryset(self, request, obj, select_related=False):
+    def _get_conditional_queryset(
+        self, request: HttpRequest, obj: Device | None, select_related: bool = False
+    ) -> bool:
         if not obj:
             return False
         rows = self.get_queryset(request, select_related=select_related)
         return rows.filter(device_id=obj.pk).exists()
 
 
-def _device_of(request):
+def _device_of(request: HttpRequest) -> str | None:
     try:
         return resolve(request.path_info).kwargs.get("object_id")
     except Resolver404:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from ...protocols import Device
 
 PREFIX = "deviceconnection_set"
 # more rows than any device has credentials
@@ -23,7 +24,7 @@ def adds_or_keeps_credentials(data: Mapping[str, str]) -> bool:
     )
 
 
-def removes_last_credentials(data: Mapping[str, str], device: Any) -> bool:
+def removes_last_credentials(data: Mapping[str, str], device: Device) -> bool:
     """Tells whether a submitted device page deletes all credentials of a device.
 
     Arguments:

@@ -1,12 +1,18 @@
 """Forms of the two firmware tabs on the page of a device."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
+from ...protocols import Device, DeviceFirmware, Image, JsonObject, Row, User
 from ...selectors.images import of_device
 from ...statuses import OperationStatus
 from ...swapper import load_model
@@ -36,7 +42,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         js = FIRMWARE_JS
         css = {"all": ["firmware-upgrader/css/device-firmware.css"]}
 
-    def __init__(self, device, *args, **kwargs):
+    def __init__(self, device: Device, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.device = device
         # the device of the page, with what was typed, but not the other way round:
@@ -47,7 +53,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         if "image" in self.fields:
             self.fields["image"].queryset = self._images()
 
-    def _images(self):
+    def _images(self) -> QuerySet[Image]:
         model = load_model("DeviceFirmware")
         if self.instance._state.adding:  # noqa: SLF001 documented by Django
             return model.get_image_queryset_for_device(self.device)
@@ -60,7 +66,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         current = current.filter(of_device(self.device))
         return rows | current.select_related("build__category")
 
-    def _post_clean(self):
+    def _post_clean(self) -> None:
         if not self.has_changed():
             # what is not saved starts no upgrade
             return
@@ -71,10 +77,10 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         if not self.errors and self._starts_upgrade():
             self._check_upgrade()
 
-    def _starts_upgrade(self):
+    def _starts_upgrade(self) -> bool:
         return self.instance.image_has_changed or not self.instance.installed
 
-    def _check_upgrade(self):
+    def _check_upgrade(self) -> None:
         if removes_last_credentials(self.data, self.device):
             self.add_error(None, _no_credentials_left())
             return
@@ -91,7 +97,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         except ValidationError as error:
             self.add_error(None, error.messages)
 
-    def save(self, commit=True):
+    def save(self, commit: bool = True) -> DeviceFirmware:
         """Saves the row, which starts an upgrade when its image is to be installed."""
         super().save(commit=False)
         if commit:
@@ -101,7 +107,7 @@ class DeviceFirmwareForm(AlwaysHasChangedMixin, forms.ModelForm):
         return self.instance
 
 
-def _no_credentials_left():
+def _no_credentials_left() -> str:
     return _(
         "An upgrade needs SSH credentials, and the last ones are about to be "
         "removed. Keep them, or choose the image another time."
@@ -115,29 +121,36 @@ class DeviceFormSet(forms.models.BaseInlineFormSet):
     same request, is told through ``report`` and undone for its row alone.
     """
 
-    requested_by = None
+    requested_by: User | None = None
 
-    def get_form_kwargs(self, index):
+    def get_form_kwargs(self, index: int | None) -> dict[str, object]:
         """Adds the device whose page this is."""
         return {**super().get_form_kwargs(index), "device": self.instance}
 
     @staticmethod
-    def report(text):
+    def report(text: str) -> None:
         """Tells the user why something was not saved; replaced per request."""
 
-    def save_new(self, form, commit=True):
+    def save_new(self, form: forms.ModelForm, commit: bool = True) -> Row:
         """Saves a new row, or reports why not."""
         return self._save_or_report(super().save_new, form, commit)
 
-    def save_existing(self, form, obj, commit=True):
+    def save_existing(
+        self, form: forms.ModelForm, obj: Row, commit: bool = True
+    ) -> Row:
         """Saves a changed row, or reports why not."""
 
-        def save(form, commit):
+        def save(form: forms.ModelForm, commit: bool) -> Row:
             return form.save(commit=commit)
 
         return self._save_or_report(save, form, commit)
 
-    def _save_or_report(self, save, form, commit):
+    def _save_or_report(
+        self,
+        save: Callable[[forms.ModelForm, bool], Row],
+        form: forms.ModelForm,
+        commit: bool,
+    ) -> Row:
         form.instance.requested_by = self.requested_by
         try:
             with transaction.atomic():
@@ -154,11 +167,11 @@ class DeviceUpgradeOperationForm(UpgradeOperationForm):
     class Meta(UpgradeOperationForm.Meta):
         pass
 
-    def __init__(self, device, *args, **kwargs):
+    def __init__(self, device: Device, *args: object, **kwargs: object) -> None:
         self.device = device
         super().__init__(*args, **kwargs)
 
-    def _post_clean(self):
+    def _post_clean(self) -> None:
         # what happened once is not validated again
         pass
 
@@ -167,11 +180,11 @@ class DeviceUpgradeOperationFormSet(DeviceFormSet):
     """The recent operations of a device; running ones cannot be deleted."""
 
     @property
-    def operations(self):
+    def operations(self) -> list[JsonObject]:
         """What scripts draw of each operation at first."""
         return [live_facts(form.instance) for form in self.initial_forms]
 
-    def add_fields(self, form, index):
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         """Disables the deletion of operations that are running."""
         super().add_fields(form, index)
         box = form.fields.get(DELETION_FIELD_NAME)
