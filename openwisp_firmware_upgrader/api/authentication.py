@@ -1,9 +1,14 @@
 """Tokens of requests below a parent, such as the images of a build."""
 
+from __future__ import annotations
+
 from django.db.models import Exists
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.api.authentication import BearerAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from ..protocols import Row, User
 
 
 class ParentBearerAuthentication(BearerAuthentication):
@@ -12,12 +17,12 @@ class ParentBearerAuthentication(BearerAuthentication):
     Nobody is told whether a parent exists before the token is known to be good.
     """
 
-    def authenticate(self, request):
+    def authenticate(self, request: Request) -> tuple[User, Row] | None:
         """Remembers which parent the view is about."""
         self.parents = request.parser_context["view"].get_parent_queryset()
         return super().authenticate(request)
 
-    def authenticate_credentials(self, key):
+    def authenticate_credentials(self, key: str) -> tuple[User, Row]:
         """Returns user and token; ``token.parent_exists`` tells of the parent."""
         tokens = self.get_model().objects.select_related("user")
         tokens = tokens.annotate(parent_exists=Exists(self.parents))

@@ -1,9 +1,15 @@
 """What the OpenAPI document tells of single operations."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
 from django.utils.decorators import method_decorator
 from drf_yasg import openapi
 from drf_yasg.utils import no_body, swagger_auto_schema
 
+from ..protocols import JsonObject
 from .schema import (
     CONFLICT,
     IDEMPOTENCY_KEY,
@@ -15,13 +21,15 @@ from .schema import (
     text_object,
 )
 
+ViewClass = TypeVar("ViewClass", bound=type)
+
 INTEGER, OBJECT = openapi.TYPE_INTEGER, openapi.TYPE_OBJECT
 
 
-def documented(**methods):
+def documented(**methods: JsonObject) -> Callable[[ViewClass], ViewClass]:
     """Returns a class decorator that documents methods of a view by their names."""
 
-    def decorate(view):
+    def decorate(view: ViewClass) -> ViewClass:
         for name, known in methods.items():
             decorator = swagger_auto_schema(**known)
             view = method_decorator(decorator, name=name)(view)
@@ -30,29 +38,29 @@ def documented(**methods):
     return decorate
 
 
-def _uuid(**kwargs):
+def _uuid(**kwargs: object) -> openapi.Schema:
     return openapi.Schema(type=STRING, format=openapi.FORMAT_UUID, **kwargs)
 
 
-def _uuids():
+def _uuids() -> openapi.Schema:
     return openapi.Schema(
         type=openapi.TYPE_ARRAY, items=_uuid(), example=[UUID_EXAMPLE]
     )
 
 
-def _numbers(*names, **more):
+def _numbers(*names: str, **more: openapi.Schema) -> openapi.Schema:
     numbers = {name: openapi.Schema(type=INTEGER, example=1) for name in names}
     return openapi.Schema(
         type=OBJECT, required=[*names, *more], properties={**numbers, **more}
     )
 
 
-def _row(**properties):
+def _row(**properties: openapi.Schema) -> openapi.Schema:
     rows = openapi.Schema(type=OBJECT, required=list(properties), properties=properties)
     return openapi.Schema(type=openapi.TYPE_ARRAY, items=rows)
 
 
-def _text(**kwargs):
+def _text(**kwargs: object) -> openapi.Schema:
     return openapi.Schema(type=STRING, **kwargs)
 
 
@@ -103,7 +111,7 @@ PREVIEW_ANSWER = openapi.Schema(
 )
 
 
-def _query(name, description, **kwargs):
+def _query(name: str, description: str, **kwargs: object) -> openapi.Parameter:
     return openapi.Parameter(
         name, openapi.IN_QUERY, description=description, **{"type": STRING, **kwargs}
     )

@@ -1,11 +1,17 @@
 """What lists can be narrowed down to."""
 
+from __future__ import annotations
+
+from datetime import datetime
 from datetime import timezone as python_timezone
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError as FormError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.constants import EMPTY_VALUES
@@ -13,9 +19,12 @@ from django_filters.fields import IsoDateTimeField
 from openwisp_users.api.mixins import FilterDjangoByOrgManaged
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.request import Request
+from rest_framework.views import APIView
 from swapper import load_model as load_any_model
 
 from ..hardware import FIRMWARE_IMAGE_TYPE_CHOICES
+from ..protocols import Row
 from ..statuses import BatchStatus, OperationStatus
 from ..swapper import load_model
 
@@ -32,7 +41,7 @@ Location = load_any_model("geo", "Location")
 class StorableMomentField(IsoDateTimeField):
     """A moment that exists in every time zone."""
 
-    def clean(self, value):
+    def clean(self, value: object) -> datetime | None:
         """Refuses moments which cannot be told in UTC."""
         moment = super().clean(value)
         try:
@@ -50,7 +59,9 @@ class MomentFilter(filters.IsoDateTimeFilter):
 class GivenValues(forms.SelectMultiple):
     """Several values of one parameter; empty ones mean nothing."""
 
-    def value_from_datadict(self, data, files, name):
+    def value_from_datadict(
+        self, data: QueryDict, files: MultiValueDict, name: str
+    ) -> list[str]:
         """Returns the values that are not empty."""
         values = super().value_from_datadict(data, files, name)
         return [value for value in values or () if value not in EMPTY_VALUES]
@@ -59,7 +70,7 @@ class GivenValues(forms.SelectMultiple):
 class RepeatedFilter(filters.MultipleChoiceFilter):
     """One of several values: the parameter may be repeated."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, widget=GivenValues, **kwargs)
 
 
@@ -73,22 +84,30 @@ class VisibleIdFilter(filters.UUIDFilter):
         known: whether superusers get an error for an id that does not exist.
     """
 
-    def __init__(self, *args, model, organization, shared=False, known=True, **kwargs):
+    def __init__(
+        self,
+        *args: object,
+        model: type[Row],
+        organization: str,
+        shared: bool = False,
+        known: bool = True,
+        **kwargs: object,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.related_model, self.organization = model, organization
         self.shared, self.known = shared, known
 
-    def filter(self, qs, value):
+    def filter(self, qs: QuerySet[Row], value: UUID | None) -> QuerySet[Row]:
         """Narrows the rows down; raises ValidationError for an unseen id."""
         if value in EMPTY_VALUES:
             return qs
-        if not self._is_visible(value):
+        if not self._is_visible(cast("UUID", value)):
             text = _("Select a valid choice. There is no %(id)s among yours.")
             name = next(k for k, v in self.parent.filters.items() if v is self)
             raise ValidationError({name: [text % {"id": value}]})
         return super().filter(qs, value)
 
-    def _is_visible(self, value: UUID):
+    def _is_visible(self, value: UUID) -> bool:
         user = self.parent.request.user
         rows = self.related_model.objects.filter(pk=value)
         if user.is_superuser:
@@ -99,9 +118,9 @@ class VisibleIdFilter(filters.UUIDFilter):
         return rows.filter(seen).exists()
 
 
-def of_category(**kwargs):
+def of_category(**kwargs: object) -> VisibleIdFilter:
     """Returns the filter by category."""
-    options = {"organization": "organization", "shared": True, **kwargs}
+    options: dict[str, Any] = {"organization": "organization", "shared": True, **kwargs}
     return VisibleIdFilter(model=Category, label=_("Category"), **options)
 
 
@@ -200,7 +219,7 @@ class UpgradeOperationFilter(FilterDjangoByOrgManaged, ChangesFilter):
         label=_("Location of the device"),
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.filters["device__organization"].label = _("Organization")
         self.filters["device__organization__slug"].label = _("Organization slug")
@@ -229,7 +248,7 @@ class DeviceUpgradeOperationFilter(FilterDjangoByOrgManaged):
 class FieldSearchFilter(SearchFilter):
     """A search whose refusal is told under the name of its parameter."""
 
-    def get_search_terms(self, request):
+    def get_search_terms(self, request: Request) -> list[str]:
         """Returns the words to look for."""
         try:
             return super().get_search_terms(request)
@@ -240,6 +259,8 @@ class FieldSearchFilter(SearchFilter):
 class StableOrderingFilter(OrderingFilter):
     """Ordering in which no two rows are equal, so that pages do not overlap."""
 
-    def get_ordering(self, request, queryset, view):
+    def get_ordering(
+        self, request: Request, queryset: QuerySet[Row], view: APIView
+    ) -> list[str]:
         """Returns the asked or default order, the key last."""
         return [*(super().get_ordering(request, queryset, view) or ()), "pk"]

@@ -1,10 +1,16 @@
 """What the views read from bodies of requests."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterable
+from typing import IO, Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
+
+from ..protocols import Json
 
 
 class StorableJSONParser(JSONParser):
@@ -14,7 +20,12 @@ class StorableJSONParser(JSONParser):
     be parsed and nothing else.
     """
 
-    def parse(self, stream, media_type=None, parser_context=None):
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: dict[str, Any] | None = None,
+    ) -> Json:
         """Returns what the body says.
 
         Raises ParseError for what is no JSON, or none that could be used.
@@ -30,7 +41,7 @@ class StorableJSONParser(JSONParser):
         return data
 
 
-def storable(parsers):
+def storable(parsers: Iterable[BaseParser]) -> list[BaseParser]:
     """Returns parsers of a project, its plain one of JSON replaced with ours."""
     return [
         StorableJSONParser() if type(parser) is JSONParser else parser

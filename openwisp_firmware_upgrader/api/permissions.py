@@ -1,13 +1,18 @@
 """Who may do what; openwisp-users decides about organizations and models."""
 
+from __future__ import annotations
+
 from openwisp_users.api.permissions import DjangoModelPermissions
 from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from ..constants import DEACTIVATED_DEVICE_FIRMWARE_ERROR
+from ..protocols import DeviceFirmware, Row
 from ..swapper import load_model
 
 
-def permission_name(verb, model):
+def permission_name(verb: str, model: type[Row]) -> str:
     """Returns the full name of a permission, such as ``app.add_build``."""
     options = model._meta  # noqa: SLF001 documented by Django
     return f"{options.app_label}.{verb}_{options.model_name}"
@@ -33,7 +38,7 @@ class BatchCancelPermission(ChangePermission):
 class LaunchPermission(DjangoModelPermissions):
     """Launching needs to add mass upgrades or, as it used to, builds."""
 
-    def has_permission(self, request, view):
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Accepts either permission on POST."""
         if request.method == "POST":
             batch = load_model("BatchUpgradeOperation")
@@ -47,7 +52,9 @@ class ActiveDevicePermission(BasePermission):
 
     message = DEACTIVATED_DEVICE_FIRMWARE_ERROR
 
-    def has_object_permission(self, request, view, obj):
+    def has_object_permission(
+        self, request: Request, view: APIView, obj: DeviceFirmware
+    ) -> bool:
         """Refuses to write for a deactivated device."""
         is_reading = request.method in DjangoModelPermissions.READ_ONLY_METHOD
         return is_reading or not obj.device.is_deactivated()

@@ -1,9 +1,16 @@
 """How the OpenAPI document tells of this API: errors, parameters, examples."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_yasg import openapi
 from drf_yasg.inspectors import FieldInspector, SwaggerAutoSchema
+from rest_framework.generics import GenericAPIView
+
+from ..protocols import JsonObject
 
 STRING, OBJECT = openapi.TYPE_STRING, openapi.TYPE_OBJECT
 UUID_EXAMPLE = "4e2d1d0c-6a1b-4b0f-9a52-3f6b3f1a7c11"
@@ -38,7 +45,7 @@ IDEMPOTENCY_KEY = openapi.Parameter(
 )
 
 
-def text_object(key, example):
+def text_object(key: str, example: str) -> openapi.Schema:
     """Returns the schema of an object with one text."""
     return openapi.Schema(
         type=OBJECT,
@@ -48,7 +55,7 @@ def text_object(key, example):
     )
 
 
-def id_object(key, **more):
+def id_object(key: str, **more: openapi.Schema) -> openapi.Schema:
     """Returns the schema of an object with one id and further properties."""
     identifier = openapi.Schema(
         type=STRING, format=openapi.FORMAT_UUID, example=UUID_EXAMPLE
@@ -58,7 +65,7 @@ def id_object(key, **more):
     )
 
 
-def refused(description, example):
+def refused(description: str, example: str) -> openapi.Response:
     """Returns the response of a refusal that clients read under ``error``."""
     return openapi.Response(description, text_object("error", example))
 
@@ -88,7 +95,7 @@ DETAIL = {
 READING, WRITING = (401, 403, 429), (401, 403, 415, 429)
 
 
-def errors(*codes):
+def errors(*codes: int) -> dict[str, openapi.Response]:
     """Returns the responses of errors that have a ``detail``."""
     return {
         str(code): openapi.Response(
@@ -101,7 +108,9 @@ def errors(*codes):
 class EmptyTextInspector(FieldInspector):
     """Texts that are only shown may be empty, whatever may be sent."""
 
-    def process_result(self, result, method_name, obj, **kwargs):
+    def process_result(
+        self, result: object, method_name: str, obj: object, **kwargs: object
+    ) -> object:
         """Takes the shortest length from what is only shown."""
         if isinstance(result, openapi.Schema) and getattr(obj, "read_only", False):
             result.pop("minLength", None)
@@ -113,28 +122,30 @@ class UpgraderAutoSchema(SwaggerAutoSchema):
 
     field_inspectors = [EmptyTextInspector, *SwaggerAutoSchema.field_inspectors]
 
-    def get_tags(self, operation_keys=None):
+    def get_tags(self, operation_keys: Sequence[str] | None = None) -> list[str]:
         """Returns the resource, the first part of the path is the same for all."""
         keys = operation_keys or self.operation_keys
         return [f"firmware: {keys[1] if len(keys) > 1 else keys[0]}"]
 
-    def add_manual_parameters(self, parameters):
+    def add_manual_parameters(
+        self, parameters: list[openapi.Parameter]
+    ) -> list[openapi.Parameter]:
         """Adds that the build of an image is named by a UUID."""
         found = super().add_manual_parameters(parameters)
         return [*found, BUILD] if "{build_pk}" in self.path else found
 
-    def get_query_parameters(self):
+    def get_query_parameters(self) -> list[openapi.Parameter]:
         """Adds the filter by organization that every route has."""
         return [ORGANIZATION, *super().get_query_parameters()]
 
-    def get_response_serializers(self):
+    def get_response_serializers(self) -> dict[str, object]:
         """Adds the errors a client of this operation has to expect."""
         found = super().get_response_serializers()
         for code, response in self._expected_errors().items():
             found.setdefault(code, response)
         return found
 
-    def _expected_errors(self):
+    def _expected_errors(self) -> dict[str, openapi.Response]:
         writes = self.method in ("POST", "PUT", "PATCH")
         codes = [*(WRITING if writes else READING)]
         if "{" in self.path or self.has_list_response():
@@ -157,7 +168,7 @@ TYPES = (
 class FilterBackend(DjangoFilterBackend):
     """The filters of django-filter, with their types in the OpenAPI document."""
 
-    def get_schema_operation_parameters(self, view):
+    def get_schema_operation_parameters(self, view: GenericAPIView) -> list[JsonObject]:
         """Returns the parameters of a view's filters."""
         filterset = self.get_filterset_class(view, view.queryset)
         if filterset is None:
@@ -174,7 +185,7 @@ class FilterBackend(DjangoFilterBackend):
         ]
 
 
-def _schema_of(found):
+def _schema_of(found: filters.Filter) -> JsonObject:
     if choices := found.extra.get("choices"):
         values = {"type": STRING, "enum": [value for value, _label in choices]}
         if isinstance(found, filters.MultipleChoiceFilter):

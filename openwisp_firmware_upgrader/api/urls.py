@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from . import views
 
 app_name = "upgrader"
 
 
-def get_api_urls(api_views: Any = views) -> list[Any]:
+def get_api_urls(api_views: ModuleType = views) -> list[URLResolver]:
     """Returns the URLs of the REST API.
 
     Arguments:
@@ -27,7 +27,7 @@ def get_api_urls(api_views: Any = views) -> list[Any]:
     return [path("firmware-upgrader/", include(routes))]
 
 
-def _build_urls(api_views: Any) -> list[Any]:
+def _build_urls(api_views: ModuleType) -> list[URLPattern]:
     return [
         path("build/", api_views.build_list, name="api_build_list"),
         path("build/<uuid:pk>/", api_views.build_detail, name="api_build_detail"),
@@ -59,7 +59,7 @@ def _build_urls(api_views: Any) -> list[Any]:
     ]
 
 
-def _batch_urls(api_views: Any) -> list[Any]:
+def _batch_urls(api_views: ModuleType) -> list[URLPattern]:
     return [
         path(
             "batch-upgrade-operation/",
@@ -84,7 +84,7 @@ def _batch_urls(api_views: Any) -> list[Any]:
     ]
 
 
-def _operation_urls(api_views: Any) -> list[Any]:
+def _operation_urls(api_views: ModuleType) -> list[URLPattern]:
     return [
         path(
             "upgrade-operation/",
@@ -109,7 +109,7 @@ def _operation_urls(api_views: Any) -> list[Any]:
     ]
 
 
-def _device_urls(api_views: Any) -> list[Any]:
+def _device_urls(api_views: ModuleType) -> list[URLPattern]:
     return [
         path(
             "device/<uuid:pk>/upgrade-operation/",

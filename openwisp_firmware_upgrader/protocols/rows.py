@@ -171,6 +171,9 @@ class Batch(Row, Protocol):
     def upgrader_schema(self) -> JsonObject | None:
         """The schema of the options; None when the upgrader takes none."""
 
+    def validate_upgrade_options(self) -> None:
+        """Raises ValidationError when the upgrader refuses the options."""
+
     def upgrade(self, firmwareless: bool) -> None:
         """Creates its operations."""
 
@@ -212,6 +215,9 @@ class Operation(Row, Protocol):
     @property
     def upgrader_schema(self) -> JsonObject | None:
         """The schema of the options; None when the upgrader takes none."""
+
+    def validate_upgrade_options(self) -> None:
+        """Raises ValidationError when the upgrader refuses the options."""
 
     def get_status_display(self) -> str:
         """Returns the status in words."""

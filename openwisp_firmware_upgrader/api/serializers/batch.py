@@ -1,11 +1,15 @@
 """Mass upgrades in JSON, and what is sent to launch them."""
 
+from __future__ import annotations
+
 from collections import Counter
+from typing import cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from ...protocols import Batch, JsonObject, Operation
 from ...selectors import access
 from ...statuses import OperationStatus
 from ...swapper import load_model
@@ -64,7 +68,7 @@ class BatchUpgradeOperationListSerializer(BaseSerializer):
         exclude = ENGINE
         read_only_fields = [*BaseMeta.read_only_fields, "status"]
 
-    def to_representation(self, instance):
+    def to_representation(self, instance: Batch) -> JsonObject:
         """Returns the batch; who does not manage group or location reads null."""
         data = super().to_representation(instance)
         for name in ("group", "location"):
@@ -78,11 +82,11 @@ class BatchUpgradeOperationListSerializer(BaseSerializer):
 class ReportField(serializers.IntegerField):
     """Percentage of the operations with one status, truncated."""
 
-    def __init__(self, status, **kwargs):
+    def __init__(self, status: str, **kwargs: object) -> None:
         super().__init__(read_only=True, source="*", **kwargs)
         self.status = status
 
-    def to_representation(self, value):
+    def to_representation(self, value: Batch) -> int:
         """Returns the percentage among the operations that are shown."""
         operations = self.parent.operations_of(value)
         found = Counter(operation.status for operation in operations)
@@ -92,7 +96,7 @@ class ReportField(serializers.IntegerField):
 class ProgressField(serializers.CharField):
     """How many operations have ended, in words."""
 
-    def to_representation(self, value):
+    def to_representation(self, value: Batch) -> str:
         """Returns the number of ended operations out of all that are shown."""
         operations = self.parent.operations_of(value)
         ended = [o for o in operations if o.status != OperationStatus.IN_PROGRESS]
@@ -103,7 +107,7 @@ class ProgressField(serializers.CharField):
 class OperationsField(serializers.ListSerializer):
     """The operations of the batch that the user may see."""
 
-    def get_attribute(self, instance):
+    def get_attribute(self, instance: Batch) -> list[Operation]:
         """Returns the operations, looked up once for all fields."""
         return self.parent.operations_of(instance)
 
@@ -123,15 +127,15 @@ class BatchUpgradeOperationSerializer(BatchUpgradeOperationListSerializer):
     class Meta(BatchUpgradeOperationListSerializer.Meta):
         pass
 
-    def to_representation(self, instance):
+    def to_representation(self, instance: Batch) -> JsonObject:
         """Returns the batch with a report of what the user may see."""
-        self._operations = None
+        self._operations: list[Operation] | None = None
         return super().to_representation(instance)
 
-    def operations_of(self, batch):
+    def operations_of(self, batch: Batch) -> list[Operation]:
         """Returns the operations of a batch that the user may see."""
         if getattr(self, "_operations", None) is None:
             rows = access.operations_of(self.user, batch=batch)
             rows = rows.select_related(*RELATED).defer("log_times")
             self._operations = list(rows.order_by("created", "pk"))
-        return self._operations
+        return cast("list[Operation]", self._operations)

@@ -1,5 +1,9 @@
 """Categories in JSON."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
@@ -19,13 +23,13 @@ class CategorySerializer(BaseSerializer):
             name="Indoor APs", description="", organization=UUID_EXAMPLE
         )
 
-    def validate(self, data):
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         """Refuses what only superusers may do, and shared twins."""
         self._refuse_sharing(data)
         self._refuse_twin(data)
         return super().validate(data)
 
-    def _refuse_sharing(self, data):
+    def _refuse_sharing(self, data: dict[str, Any]) -> None:
         kept = self.partial and "organization" not in data
         if self.is_limited() and not kept and data.get("organization") is None:
             text = _(
@@ -34,7 +38,7 @@ class CategorySerializer(BaseSerializer):
             )
             raise ValidationError({"organization": [text]})
 
-    def _refuse_twin(self, data):
+    def _refuse_twin(self, data: dict[str, Any]) -> None:
         # the database does not compare categories without organization
         organization = data.get(
             "organization", getattr(self.instance, "organization", None)

@@ -1,5 +1,10 @@
 """The firmware of a device in JSON."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from ... import protocols
 from ...actions.assign_image import assign_image
 from ...selectors.images import images_for_device
 from ...swapper import load_model
@@ -26,7 +31,7 @@ class DeviceFirmwareSerializer(BaseSerializer):
             image=UUID_EXAMPLE, upgrade_options={"c": True}
         )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         image = self.fields["image"]
         if device := self._device():
@@ -34,17 +39,17 @@ class DeviceFirmwareSerializer(BaseSerializer):
         elif "request" in self.context:
             image.queryset = FirmwareImage.objects.none()
 
-    def filter_fields(self):
+    def filter_fields(self) -> None:
         """Offers nothing by organization: the device decides, see above."""
 
-    def _present(self):
+    def _present(self) -> protocols.DeviceFirmware | None:
         return self.instance if isinstance(self.instance, DeviceFirmware) else None
 
-    def _device(self):
+    def _device(self) -> protocols.Device | None:
         present = self._present()
         return self.context.get("device") or getattr(present, "device", None)
 
-    def validate(self, data):
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         """Validates the options as the upgrader of the device does."""
         options = data.pop("upgrade_options", {})
         if device := self._device():
@@ -58,15 +63,19 @@ class DeviceFirmwareSerializer(BaseSerializer):
             validate_options(operation)
         return {**data, "upgrade_options": options}
 
-    def create(self, validated_data):
+    def create(self, validated_data: dict[str, Any]) -> protocols.DeviceFirmware:
         """Saves the firmware of a device that had none."""
         return self._assign(DeviceFirmware(), validated_data)
 
-    def update(self, instance, validated_data):
+    def update(
+        self, instance: protocols.DeviceFirmware, validated_data: dict[str, Any]
+    ) -> protocols.DeviceFirmware:
         """Saves another image for a device."""
         return self._assign(instance, validated_data)
 
-    def _assign(self, instance, validated_data):
+    def _assign(
+        self, instance: protocols.DeviceFirmware, validated_data: dict[str, Any]
+    ) -> protocols.DeviceFirmware:
         options = validated_data.pop("upgrade_options", {})
         for name, value in validated_data.items():
             setattr(instance, name, value)

@@ -1,7 +1,11 @@
 """Firmware images in JSON."""
 
-from pathlib import PurePosixPath
+from __future__ import annotations
 
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from drf_yasg.utils import swagger_serializer_method
 from rest_framework import serializers
@@ -9,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.reverse import reverse
 
 from ...hardware import FIRMWARE_IMAGE_MAP
+from ...protocols import Image
 from ...swapper import load_model
 from .base import BaseMeta, BaseSerializer
 
@@ -18,11 +23,11 @@ FirmwareImage = load_model("FirmwareImage")
 class DownloadField(serializers.FileField):
     """An uploaded file, shown as the URL of its download."""
 
-    def get_attribute(self, instance):
+    def get_attribute(self, instance: Image) -> Image:
         """Returns the image: its ids make the URL."""
         return instance
 
-    def to_representation(self, value):
+    def to_representation(self, value: Image) -> str:
         """Returns the URL, absolute when the host is known."""
         return reverse(
             "upgrader:api_firmware_download",
@@ -51,11 +56,11 @@ class FirmwareImageSerializer(BaseSerializer):
         }
 
     @swagger_serializer_method(serializers.CharField(read_only=True))
-    def get_file_name(self, image):
+    def get_file_name(self, image: Image) -> str:
         """Returns the name of the file without its folder."""
         return PurePosixPath(image.file.name).name
 
-    def validate(self, data):
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         """Finds an empty type out from the file name, as the model does."""
         if not data.get("type") and "file" in data:
             data["type"] = self._type_of(data["file"])
@@ -63,7 +68,7 @@ class FirmwareImageSerializer(BaseSerializer):
             data["build"] = build
         return super().validate(data)
 
-    def _type_of(self, file):
+    def _type_of(self, file: UploadedFile) -> str:
         found = file.name.split("-", 1)[-1]
         if found not in FIRMWARE_IMAGE_MAP:
             text = _(

@@ -1,8 +1,11 @@
 """Upgrade operations in JSON; nothing of them can be written."""
 
+from __future__ import annotations
+
 from drf_yasg.utils import swagger_serializer_method
 from rest_framework import serializers
 
+from ...protocols import Operation, PrimaryKey
 from ...swapper import load_model
 from .base import BaseSerializer
 
@@ -28,12 +31,12 @@ class OperationFields(BaseSerializer):
     device_name = serializers.CharField(source="device.name", read_only=True)
     image_label = serializers.SerializerMethodField()
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self._labels = {}
+        self._labels: dict[PrimaryKey, str] = {}
 
     @swagger_serializer_method(serializers.CharField(read_only=True, allow_null=True))
-    def get_image_label(self, operation):
+    def get_image_label(self, operation: Operation) -> str | None:
         """Returns build and type of the image, null when it was deleted."""
         if operation.image_id is None:
             return None

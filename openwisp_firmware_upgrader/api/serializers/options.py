@@ -1,5 +1,7 @@
 """Options of an upgrade, as clients send them."""
 
+from __future__ import annotations
+
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.utils.translation import gettext_lazy as _
 from drf_yasg import openapi
@@ -7,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from ...foreign_text import is_storable
+from ...protocols import Batch, Operation, Options
 
 
 class UpgradeOptionsField(serializers.JSONField):
@@ -24,11 +27,11 @@ class UpgradeOptionsField(serializers.JSONField):
             "example": {"c": True},
         }
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: object) -> None:
         kwargs.setdefault("write_only", True)
         super().__init__(**kwargs)
 
-    def to_internal_value(self, data):
+    def to_internal_value(self, data: object) -> Options:
         """Returns the object; refuses what a database cannot store."""
         try:
             options = super().to_internal_value(data)
@@ -42,7 +45,7 @@ class UpgradeOptionsField(serializers.JSONField):
         return options
 
 
-def validate_options(instance):
+def validate_options(instance: Batch | Operation) -> None:
     """Validates the options of an unsaved batch or operation.
 
     Raises ValidationError with what the upgrader has against them.

@@ -1,7 +1,10 @@
 """Mass upgrades."""
 
+from __future__ import annotations
+
 from openwisp_users.api.permissions import IsOrganizationManager
 from rest_framework import generics, status
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...actions.cancel_batch import cancel_batch
@@ -48,7 +51,7 @@ class BatchUpgradeOperationDetailView(BatchMixin, generics.RetrieveDestroyAPIVie
 
     serializer_class = BatchUpgradeOperationSerializer
 
-    def destroy(self, request, *args, **kwargs):
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Deletes the mass upgrade and its operations."""
         try:
             delete_batch(self.get_object(), request.user)
@@ -64,7 +67,7 @@ class BatchUpgradeOperationCancelView(BatchMixin, generics.GenericAPIView):
     serializer_class = EmptySerializer
     permission_classes = (IsOrganizationManager, BatchCancelPermission)
 
-    def post(self, request, *args, **kwargs):
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Cancels the mass upgrade."""
         try:
             result = cancel_batch(self.get_object(), request.user)
@@ -80,7 +83,7 @@ class BatchUpgradeOperationRetryView(BatchMixin, generics.GenericAPIView):
 
     serializer_class = EmptySerializer
 
-    def post(self, request, *args, **kwargs):
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Launches the new mass upgrade."""
         try:
             batch = retry_batch(

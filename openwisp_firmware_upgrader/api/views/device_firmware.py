@@ -1,14 +1,19 @@
 """The firmware of a device."""
 
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import generics, status
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
-from rest_framework.request import clone_request
+from rest_framework.request import Request, clone_request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 from swapper import load_model as load_any_model
 
+from ... import protocols
 from ...actions.assign_image import UnfinishedOperation
 from ...constants import DEACTIVATED_DEVICE_FIRMWARE_ERROR
 from ...selectors import access
@@ -37,15 +42,15 @@ class DeviceFirmwareDetailView(
     lookup_field = "device"
     lookup_url_kwarg = "pk"
 
-    _device = None
+    _device: protocols.Device | None = None
 
-    def get_object(self):
+    def get_object(self) -> protocols.DeviceFirmware:
         """Returns the firmware and remembers its device."""
         firmware = super().get_object()
         self._device = firmware.device
         return firmware
 
-    def get_serializer_context(self):
+    def get_serializer_context(self) -> dict[str, Any]:
         """Adds the device and what to do about unfinished operations."""
         context = super().get_serializer_context()
         if getattr(self, "swagger_fake_view", False):
@@ -54,13 +59,13 @@ class DeviceFirmwareDetailView(
         device = self._device or self._find_device()
         return {**context, "device": device, "reject_conflict": conflict == "reject"}
 
-    def _find_device(self):
+    def _find_device(self) -> protocols.Device | None:
         rows = Device.objects.filter(pk=self.kwargs["pk"])
         rows = access.of_managed(self.request.user, rows, "organization")
         self._device = rows.first()
         return self._device
 
-    def update(self, request, *args, **kwargs):
+    def update(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Gives the device another image; PUT also its first one."""
         partial = kwargs.get("partial", False)
         try:
@@ -81,14 +86,18 @@ class DeviceFirmwareDetailView(
         code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
         return Response(self._answer(serializer.instance), status=code)
 
-    def _refuse(self, serializer, firmware):
+    def _refuse(
+        self,
+        serializer: DeviceFirmwareSerializer,
+        firmware: protocols.DeviceFirmware | None,
+    ) -> NoReturn:
         rows = self.get_queryset().filter(device=self.kwargs["pk"])
         if firmware is None and rows.exists():
             # it got its first image between the look-up and the validation
             raise Overtaken
         raise ValidationError(serializer.errors)
 
-    def _allow_creating(self, request):
+    def _allow_creating(self, request: Request) -> None:
         device = self._find_device()
         if device is None:
             raise NotFound(_("device not found"))
@@ -96,14 +105,14 @@ class DeviceFirmwareDetailView(
             raise PermissionDenied(DEACTIVATED_DEVICE_FIRMWARE_ERROR)
         self.check_permissions(clone_request(request, "POST"))
 
-    def _conflict(self, error):
+    def _conflict(self, error: UnfinishedOperation) -> Response:
         answer = {
             "error": str(error),
             "upgrade_operation": {"id": error.operation_id},
         }
         return Response(answer, status=status.HTTP_409_CONFLICT)
 
-    def _answer(self, firmware):
+    def _answer(self, firmware: protocols.DeviceFirmware) -> ReturnDict:
         # the form of the browsable API is about the new image already
         serializer = self.get_serializer(firmware)
         answer = ReturnDict(serializer.data, serializer=serializer)

@@ -1,12 +1,21 @@
 """The images of a build."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.db import IntegrityError, connection
-from django.http import Http404
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.api.permissions import DjangoModelPermissions
 from rest_framework import generics
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from ... import protocols
 from ...private_storage import views as private_storage
 from ...swapper import load_model
 from .. import documentation as docs
@@ -35,7 +44,7 @@ class FirmwareImageMixin(ParentMixin, ProtectedAPIMixin):
     parent_kwarg = "build_pk"
     parent_missing = _("build not found")
 
-    def get_queryset(self):
+    def get_queryset(self) -> QuerySet[protocols.Image]:
         """Returns the images of the build that the user may see."""
         rows = super().get_queryset()
         if "build_pk" not in self.kwargs:
@@ -52,26 +61,26 @@ class FirmwareImageListView(FirmwareImageMixin, generics.ListCreateAPIView):
     ordering_fields = ("type", "created", "modified")
     ordering = ("-created",)
 
-    def get_serializer_context(self):
+    def get_serializer_context(self) -> dict[str, Any]:
         """Adds the build to which an image is uploaded."""
         context = super().get_serializer_context()
         if self.request and self.request.method == "POST":
             context["build"] = getattr(self, "build", None)
         return context
 
-    def create(self, request, *args, **kwargs):
+    def create(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Stores an uploaded image in a build the user may change."""
         self.build = self._writable_build()
         return super().create(request, *args, **kwargs)
 
-    def perform_create(self, serializer):
+    def perform_create(self, serializer: FirmwareImageSerializer) -> None:
         """Stores the image, unless another upload of its type was faster."""
         try:
             serializer.save()
         except IntegrityError as error:
             raise self._overtaken(serializer.validated_data["type"]) from error
 
-    def _overtaken(self, name):
+    def _overtaken(self, name: str) -> APIException:
         # the build may also be gone meanwhile
         rows = FirmwareImage.objects.filter(build=self.build, type=name)
         if not connection.needs_rollback and not rows.exists():
@@ -79,7 +88,7 @@ class FirmwareImageListView(FirmwareImageMixin, generics.ListCreateAPIView):
         text = FirmwareImage().unique_error_message(FirmwareImage, ("build", "type"))
         return ValidationError({"__all__": text.messages})
 
-    def _writable_build(self):
+    def _writable_build(self) -> protocols.Build:
         # the build counts as the builds' own page would see it
         view = BuildDetailView()
         view.request, view.kwargs, view.args = self.request, self.kwargs, self.args
@@ -105,11 +114,15 @@ class FirmwareImageDownloadView(FirmwareImageMixin, generics.RetrieveAPIView):
 
     permission_classes = (DjangoModelPermissions,)
 
-    def perform_content_negotiation(self, request, force=False):
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
         """Accepts what clients say they accept: the file is what it is."""
         return super().perform_content_negotiation(request, force=True)
 
-    def retrieve(self, request, *args, **kwargs):
+    def retrieve(
+        self, request: Request, *args: object, **kwargs: object
+    ) -> HttpResponse:
         """Leaves the answer to the private storage."""
         return private_storage.firmware_image_download(
             request._request,  # noqa: SLF001 the plain view needs Django's own

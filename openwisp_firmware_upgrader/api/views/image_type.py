@@ -1,10 +1,16 @@
 """The types of images and the boards they fit."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
 from openwisp_users.api.mixins import ProtectedAPIMixin as BaseProtectedAPIMixin
 from openwisp_utils.api.pagination import OpenWispPagination
 from rest_framework import generics, serializers
 
 from ...hardware import FIRMWARE_IMAGE_MAP
+from ...protocols import Image
 from ...swapper import load_model
 from .. import documentation as docs
 from ..schema import UpgraderAutoSchema
@@ -32,7 +38,7 @@ class ImageTypeListView(BaseProtectedAPIMixin, generics.ListAPIView):
     swagger_schema = UpgraderAutoSchema
     filter_backends = ()
 
-    def filter_queryset(self, queryset):
+    def filter_queryset(self, queryset: QuerySet[Image]) -> list[dict[str, Any]]:
         """Returns the types, in the order of the table."""
         board = self.request.query_params.get("board")
         return [

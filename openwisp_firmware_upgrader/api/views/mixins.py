@@ -1,7 +1,14 @@
 """What all views share: who may pass, what is visible, how errors look."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.api.mixins import (
     FilterByOrganizationManaged,
@@ -15,17 +22,20 @@ from openwisp_utils.api.pagination import OpenWispPagination
 from rest_framework import serializers, status
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...actions.delete_firmware import delete_firmware
 from ...actions.delete_operations import BelongsToOthers, StillInProgress
+from ...protocols import Build, Category, Image, PrimaryKey, Row, User
 from ..authentication import ParentBearerAuthentication
 from ..parsers import storable
 from ..permissions import ActiveDevicePermission
 from ..schema import UpgraderAutoSchema
 
 
-def conflict(error):
+def conflict(error: Exception) -> Response:
     """Returns the answer that the state of an object does not allow it."""
     return Response({"error": str(error)}, status=status.HTTP_409_CONFLICT)
 
@@ -48,13 +58,13 @@ class ProtectedAPIMixin(BaseProtectedAPIMixin, FilterByOrganizationManaged):
     pagination_class = OpenWispPagination
     swagger_schema = UpgraderAutoSchema
 
-    def get_parsers(self):
+    def get_parsers(self) -> list[BaseParser]:
         """Returns the parsers of the project; JSON must be storable."""
         return storable(super().get_parsers())
 
-    def get_queryset(self):
+    def get_queryset(self) -> QuerySet[Row]:
         """Returns the rows the user may see, of one organization if so asked."""
-        user = getattr(self.request, "user", None)
+        user: User | AnonymousUser = getattr(self.request, "user", None)
         if getattr(self, "swagger_fake_view", False) or not user.is_authenticated:
             return self.queryset.none()
         rows = super().get_queryset()
@@ -65,7 +75,7 @@ class ProtectedAPIMixin(BaseProtectedAPIMixin, FilterByOrganizationManaged):
             return rows.none()
         return rows.filter(**{f"{self.org_field}__slug": slug})
 
-    def handle_exception(self, exc):
+    def handle_exception(self, exc: Exception) -> Response:
         """Answers what the models and the database refuse with 400 and 409."""
         if isinstance(exc, ModelValidationError):
             exc = ValidationError(serializers.as_serializer_error(exc))
@@ -77,7 +87,9 @@ class ProtectedAPIMixin(BaseProtectedAPIMixin, FilterByOrganizationManaged):
 class FirmwareDeletionMixin:
     """Images, builds and categories: kept while an upgrade needs them."""
 
-    def destroy(self, request, *args, **kwargs):
+    get_object: Callable[[], Image | Build | Category]
+
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Deletes the object with all that belongs to it."""
         try:
             delete_firmware(self.get_object(), request.user)
@@ -94,21 +106,23 @@ class ParentMixin:
     """
 
     authentication_classes = (ParentBearerAuthentication, SessionAuthentication)
-    parent_model = None
+    parent_model: type[Row] | None = None
     parent_kwarg = "pk"
     parent_missing = _("not found")
+    kwargs: dict[str, PrimaryKey]
 
-    def get_parent_queryset(self):
+    def get_parent_queryset(self) -> QuerySet[Row]:
         """Returns the parent, as a queryset."""
-        return self.parent_model.objects.filter(pk=self.kwargs[self.parent_kwarg])
+        model = cast("type[Row]", self.parent_model)
+        return model.objects.filter(pk=self.kwargs[self.parent_kwarg])
 
-    def perform_authentication(self, request):
+    def perform_authentication(self, request: Request) -> None:
         """Tells whoever is known that there is no such parent."""
-        super().perform_authentication(request)
+        super().perform_authentication(request)  # type: ignore[misc] # the view has it
         if request.user.is_authenticated and not self._parent_exists(request):
             raise NotFound(self.parent_missing)
 
-    def _parent_exists(self, request):
+    def _parent_exists(self, request: Request) -> bool:
         found = getattr(request.auth, "parent_exists", None)
         return self.get_parent_queryset().exists() if found is None else found
 

@@ -1,17 +1,22 @@
 """Upgrade operations, of all devices and of one."""
 
+from __future__ import annotations
+
 import logging
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from openwisp_users.api.permissions import IsOrganizationManager
 from rest_framework import generics, serializers, status
+from rest_framework.request import Request
 from rest_framework.response import Response
 from swapper import load_model as load_any_model
 
 from ...actions.delete_operations import StillInProgress, delete_operation
 from ...actions.retry_operations import retry_operation
+from ...protocols import Operation
 from ...swapper import load_model
 from .. import documentation as docs
 from ..filters import (
@@ -59,7 +64,7 @@ class UpgradeOperationDetailView(OperationMixin, generics.RetrieveDestroyAPIView
 
     serializer_class = UpgradeOperationSerializer
 
-    def destroy(self, request, *args, **kwargs):
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Deletes the operation."""
         try:
             delete_operation(self.get_object())
@@ -76,7 +81,7 @@ class UpgradeOperationCancelView(OperationMixin, generics.GenericAPIView):
     serializer_class = EmptySerializer
     permission_classes = (IsOrganizationManager, UpgradeOperationCancelPermission)
 
-    def post(self, request, *args, **kwargs):
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Cancels the operation."""
         try:
             operation = self.get_object()
@@ -101,7 +106,7 @@ class UpgradeOperationRetryView(OperationMixin, generics.GenericAPIView):
 
     serializer_class = EmptySerializer
 
-    def post(self, request, *args, **kwargs):
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Launches the new operation."""
         try:
             batch = retry_operation(self.get_object(), created_by=request.user)
@@ -120,7 +125,7 @@ class DeviceUpgradeOperationMixin(ParentMixin, ProtectedAPIMixin):
     parent_model = load_any_model("config", "Device")
     parent_missing = gettext_lazy("device not found")
 
-    def get_queryset(self):
+    def get_queryset(self) -> QuerySet[Operation]:
         """Returns the operations of the device that the user may see."""
         rows = super().get_queryset()
         return rows.filter(device=self.kwargs["pk"]) if "pk" in self.kwargs else rows
@@ -133,7 +138,7 @@ class DeviceUpgradeOperationListView(DeviceUpgradeOperationMixin, generics.ListA
     filter_backends = (FilterBackend,)
     filterset_class = DeviceUpgradeOperationFilter
 
-    def filter_queryset(self, queryset):
+    def filter_queryset(self, queryset: QuerySet[Operation]) -> QuerySet[Operation]:
         """Returns the operations, newest first."""
         return super().filter_queryset(queryset).order_by("-created", "pk")
 
