@@ -30,13 +30,30 @@ QUOTE = "> "
 NEXT_LINE = re.compile(f"\n(?!{QUOTE})(?=.)", re.DOTALL)
 
 
+def safe_str(value: object) -> str:
+    """Returns a value as text, the name of its class where it has none.
+
+    An error of a library may raise another one when it is asked what it says:
+    those of openwisp-controller for a wrong key do.
+    """
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 the error itself matters more
+        return type(value).__name__
+
+
+def message_of(error: BaseException) -> str:
+    """Returns what an error says, the name of its class where it says nothing."""
+    return safe_str(error) or type(error).__name__
+
+
 def clean(text: object, limit: int = TEXT_LIMIT) -> str:
     """Returns text as an entry of a log, cut after ``limit`` characters.
 
     NUL and lone surrogates are replaced, what cannot be seen is written as Python
     would (``\\x1b``). Cleaning twice changes nothing.
     """
-    return _cut(visible(str(text).replace("\r\n", "\n")), limit)
+    return _cut(visible(safe_str(text).replace("\r\n", "\n")), limit)
 
 
 def inline(text: object, limit: int = TEXT_LIMIT) -> str:
@@ -49,7 +66,8 @@ def inline(text: object, limit: int = TEXT_LIMIT) -> str:
 
 def quoted(text: object) -> str:
     """Returns an entry of a log that is all of it somebody else's, ``> `` before it."""
-    return inline(f"{QUOTE}{text}") if str(text).strip() else ""
+    words = safe_str(text)
+    return inline(f"{QUOTE}{words}") if words.strip() else ""
 
 
 def visible(text: str) -> str:

@@ -17,7 +17,16 @@ from ..admin.shared.form_fields import StorableJSONField as AdminField
 from ..api.serializers.options import UpgradeOptionsField as ApiField
 from ..engine.outcomes import conclude
 from ..exceptions import RecoverableFailure
-from ..foreign_text import clean_json, is_storable, parse_json, parse_number
+from ..foreign_text import (
+    clean,
+    clean_json,
+    inline,
+    is_storable,
+    message_of,
+    parse_json,
+    parse_number,
+    quoted,
+)
 from ..images.fwtool import INFO, MAGIC, TRAILER, crc32_of
 from ..images.release import release_of
 from ..state import keeper, leases
@@ -74,7 +83,21 @@ def image_with(text):
     return SimpleUploadedFile("openwrt.bin", body + trailer)
 
 
+class Speechless(Exception):
+    """As jsonschema's, when its message is a lazy translation."""
+
+    def __str__(self):
+        return None
+
+
 class TestParsers(SimpleTestCase):
+    def test_errors_that_fail_to_say_anything_are_named(self):
+        for words in (clean, inline, quoted, message_of):
+            with self.subTest(words=words):
+                self.assertIn("Speechless", words(Speechless("x")))
+        self.assertEqual(message_of(OSError()), "OSError")
+        self.assertEqual(message_of(OSError("no route")), "no route")
+
     def test_s5_answers_that_cannot_be_understood_are_unknown(self):
         for text in NO_NUMBERS:
             with self.subTest(text=text[:10]):
