@@ -16,13 +16,23 @@ from ..foreign_text import clean
 from ..protocols import Operation
 from ..signals import firmware_upgrader_log_updated, upgrade_half_ending
 from ..statuses import FIRST_HALF, OperationStatus, Phase, UpgradeProgress, sources
-from .assignments import Change, FromNow
 from .events import announce, remember_line
 from .installed import note_installed
 from .leases import operations
 from .log import lines_of_reason, take_pending
 from .resilience import steadily
-from .update import NOTED, change_of, mirror, store, update, why_lost, with_facts, write
+from .update import (
+    NOTED,
+    Change,
+    FromNow,
+    change_of,
+    mirror,
+    store,
+    update,
+    why_lost,
+    with_facts,
+    write,
+)
 
 
 def record(

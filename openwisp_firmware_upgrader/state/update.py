@@ -7,24 +7,128 @@ it, only under the worker's own run number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from django.db.models import QuerySet
+from django.db.models import DurationField, JSONField, QuerySet, TextField, Value
+from django.db.models.functions import Now
 
 from ..exceptions import LeaseLost, UpgradeCancelled
 from ..foreign_text import clean, clean_json
 from ..protocols import Operation
 from ..statuses import OperationStatus
-from .assignments import Change, Shape
 from .events import announce
 from .leases import operations
-from .log import take_pending
+from .log import appended, take_pending
 from .prepared import Prepared, Slot
 from .resilience import steadily
 
 Guard: TypeAlias = Callable[[Any], QuerySet[Operation]]
+
+# the text as it begins a log, and as it continues one
+TEXTS = FIRST, MORE = "text_first", "text_more"
+
+
+@dataclass(frozen=True)
+class FromNow:
+    """A moment of the database's own time, ``seconds`` from now."""
+
+    seconds: float
+
+
+class Shape(NamedTuple):
+    """What changes of one kind have in common, all but the values.
+
+    ``kinds`` are pairs of field and ``null``, ``from_now`` or ``value``.
+    """
+
+    kinds: tuple[tuple[str, str], ...]
+    has_text: bool
+    capped: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one UPDATE stores beside the time of the change.
+
+    Attributes:
+        fields: values by field name, `FromNow` for a moment.
+        text: lines to append to the log, None for none; a blank one is one.
+        capped: whether a log of 1 MB takes no more.
+    """
+
+    fields: dict[str, Any]
+    text: str | None = None
+    capped: bool = True
+
+    @property
+    def shape(self) -> Shape:
+        """Returns what decides about the SQL."""
+        kinds = sorted((name, _kind(value)) for name, value in self.fields.items())
+        return Shape(tuple(kinds), self.text is not None, self.capped)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Returns the values for the slots of `assignments_of`."""
+        found = {
+            name: timedelta(seconds=v.seconds) if isinstance(v, FromNow) else v
+            for name, v in self.fields.items()
+        }
+        if self.text is not None:
+            found |= {FIRST: self.text, MORE: f"\n{self.text}"}
+        return found
+
+    def assignments(self) -> dict[str, Any]:
+        """Returns what ``QuerySet.update`` takes."""
+        values = self.values
+
+        def value_of(name: str, kind: str) -> Any:
+            if name in TEXTS:
+                return Value(values[name], TextField())
+            is_json = name == "evidence"
+            return Value(values[name], JSONField()) if is_json else values[name]
+
+        return _assignments(self.shape, value_of)
+
+    @staticmethod
+    def assignments_of(shape: Shape, model: type[Operation]) -> dict[str, Any]:
+        """Returns the same with slots in place of values.
+
+        Arguments:
+            shape: of the change.
+            model: the model of the operation.
+        """
+
+        def slot(name: str, kind: str) -> Slot:
+            if kind == "from_now":
+                return Slot(name, DurationField())
+            return Slot(name, TextField()) if name in TEXTS else Slot.of(model, name)
+
+        return _assignments(shape, slot)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    return "from_now" if isinstance(value, FromNow) else "value"
+
+
+def _assignments(shape: Shape, value_of: Callable[[str, str], Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"modified": Now()}
+    for name, kind in shape.kinds:
+        if kind == "null":
+            found[name] = None
+        else:
+            value = value_of(name, kind)
+            found[name] = Now() + value if kind == "from_now" else value
+    if shape.has_text:
+        first, more = value_of(FIRST, "value"), value_of(MORE, "value")
+        found |= appended(first, more, capped=shape.capped)
+    return found
+
 
 # set on an instance whose evidence has facts that were not stored yet
 NOTED = "_evidence_noted"

@@ -13,8 +13,8 @@ from django.test import TransactionTestCase
 
 from ..engine.install import find_older
 from ..state import due, journal, leases, update
-from ..state.assignments import Change, FromNow
 from ..state.prepared import Prepared, Slot
+from ..state.update import Change, FromNow
 from ..statuses import Phase
 from ..swapper import load_model
 from .devices import FakeDeviceMixin
