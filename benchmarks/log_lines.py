@@ -29,6 +29,7 @@ def measure(number: int) -> dict:
 
     from openwisp_firmware_upgrader.actions.launch_batch import create_batch
     from openwisp_firmware_upgrader.state import keeper, leases
+    from openwisp_firmware_upgrader.state.run import Run
 
     owner = inventory.organization(f"Lines{number}")
     firmware = inventory.Firmware(owner, name=f"lines {number}")
@@ -37,8 +38,8 @@ def measure(number: int) -> dict:
     batch.upgrade(firmwareless=False)
     rows = batch.upgradeoperation_set.select_related("device", "batch")
     operation = rows.select_related("image__build__category").defer("log").first()
-    run = leases.claim(operation.pk, seconds=600)
-    with keeper.hold(operation, run, limit=600, lease=600, watched=False):
+    claimed = leases.claim(operation.pk, seconds=600)
+    with keeper.running(Run(operation, claimed, limit=600, lease=600)):
         operation.log_line("the first one is not measured")
         with CaptureQueriesContext(connection) as queries:
             start = time.monotonic()

@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ..engine.verify import has_been_flashed
-from ..state import journal, keeper, leases
+from ..state import keeper, leases
+from ..state.run import Run
 from ..state.settle_batch import settle_ended
 from ..statuses import OperationStatus
 
@@ -26,16 +27,14 @@ def fail_orphans() -> int:
 
 def _fail(pk: Any) -> bool:
     try:
-        run = leases.claim(pk, seconds=SECONDS, due_only=False)
+        number = leases.claim(pk, seconds=SECONDS, due_only=False)
     except leases.DeviceBusy:
         return False
-    if run is None:
+    if number is None:
         return False
     operation = leases.operations().select_related("device").get(pk=pk)
-    with keeper.hold(operation, run, limit=SECONDS, lease=SECONDS, watched=False):
-        ended = journal.finish(
-            operation, OperationStatus.FAILED, lines=[_reason(operation)]
-        )
+    with keeper.running(Run(operation, number, limit=SECONDS, lease=SECONDS)) as run:
+        ended = run.finish(OperationStatus.FAILED, lines=[_reason(operation)])
     settle_ended(operation)
     return ended
 

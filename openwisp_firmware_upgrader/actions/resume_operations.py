@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from ..engine.retry_policy import longest_retry_delay
 from ..protocols import Operation, PrimaryKey
-from ..state import concurrency, journal, leases, wakeups
+from ..state import concurrency, leases, wakeups
+from ..state.evidence import LEGACY, NOT_LEGACY
+from ..state.run import run_of
 from ..state.settle_batch import settle_abandoned, settle_ended
 from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
 from .launch_batch import continue_launches, launches_not_begun
@@ -154,7 +156,7 @@ def _void_lost_stamps() -> None:
 
 
 def _waits_for_nothing_else() -> Q:
-    new = Q(runs=0, phase=Phase.QUEUED, evidence__legacy__isnull=True)
+    new = Q(runs=0, phase=Phase.QUEUED) & NOT_LEGACY
     left_by_a_worker = Q(phase__in=FIRST_HALF - {Phase.QUEUED})
     # later than any retry: what is sooner may be the time of the next attempt
     longest = timedelta(seconds=longest_retry_delay())
@@ -163,11 +165,11 @@ def _waits_for_nothing_else() -> Q:
 
 
 def _close_legacy() -> None:
-    rows = _due_first_halves().filter(runs=0, evidence__legacy=True)
+    rows = _due_first_halves().filter(LEGACY, runs=0)
     for operation in rows[:CHUNK]:
         line = _(
             "Left in progress by an earlier version and never continued: "
             "closed without flashing the device."
         )
-        journal.finish(operation, OperationStatus.FAILED, lines=[line])
+        run_of(operation).finish(OperationStatus.FAILED, lines=[line])
         settle_ended(operation)

@@ -6,9 +6,10 @@ import logging
 
 from .. import settings as app_settings
 from ..exceptions import FirmwareUpgraderException
-from ..protocols import Operation, PrimaryKey
+from ..protocols import PrimaryKey
 from ..state import concurrency, keeper, leases
-from ..upgraders.openwrt.ssh import hang_up
+from ..state.run import Run
+from .connections import close
 from .install import make_upgrader, working_connection
 
 logger = logging.getLogger(__name__)
@@ -29,27 +30,28 @@ def clean_up_cancelled(operation_id: PrimaryKey, run: int | None) -> bool:
         return False
     operation = leases.operations().select_related("device").get(pk=operation_id)
     limit = app_settings.TASK_TIMEOUT
-    with keeper.hold(operation, run + 1, limit=limit, lease=seconds):
-        _clean_up(operation)
+    visit = Run(operation, run + 1, limit=limit, lease=seconds, is_watched=True)
+    # the cancel that it tidies up after must not cut its connection
+    visit.was_cut = True
+    with keeper.running(visit):
+        _clean_up(visit)
     leases.release(operation_id, run + 1)
     return True
 
 
-def _clean_up(operation: Operation) -> None:
-    left = operation.evidence.get("services_stopped")
-    if not left and not operation.evidence.get("remote_path"):
+def _clean_up(run: Run) -> None:
+    if not run.evidence.services_stopped and not run.evidence.remote_path:
         return
-    connection = None
+    pk = run.operation.pk
     try:
-        connection = working_connection(operation)
-        upgrader = make_upgrader(operation, connection)
+        run.connection = working_connection(run)
+        upgrader = make_upgrader(run, run.connection)
         clean_up = getattr(upgrader, "clean_up", None)
         if clean_up is not None:
             clean_up()
     except FirmwareUpgraderException:
-        logger.info("Could not clean up after operation %s", operation.pk)
+        logger.info("Could not clean up after operation %s", pk)
     except Exception:  # noqa: BLE001 one visit is all it gets, whatever happens
-        logger.exception("Could not clean up after operation %s", operation.pk)
+        logger.exception("Could not clean up after operation %s", pk)
     finally:
-        if connection is not None:
-            hang_up(connection)
+        close(run.connection)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+
 from openwisp_controller.connection.base.models import AbstractDeviceConnection
 from openwisp_controller.connection.connectors.ssh import Ssh
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from swapper import load_model as load_any_model
 
-from ..protocols import Device, DeviceConnection, Operation
+from ..protocols import Device, DeviceConnection
 from ..state import keeper
+from ..state.run import Run
 from ..upgraders.openwrt.packets import guard
+from ..upgraders.openwrt.ssh import hang_up
+
+logger = logging.getLogger(__name__)
 
 SSH = f"{Ssh.__module__}.{Ssh.__qualname__}"
 CONTROLLERS = AbstractDeviceConnection.get_working_connection.__func__
 
 
 def open_connection(
-    operation: Operation, device: Device, found: list[DeviceConnection] | None = None
+    run: Run, device: Device, found: list[DeviceConnection] | None = None
 ) -> DeviceConnection:
     """Returns an open connection of a device, the first that works.
 
     Arguments:
-        operation: the operation at work.
+        run: the run at work.
         device: the device.
         found: its connections in the order to try them, None looks for them.
 
@@ -35,7 +41,7 @@ def open_connection(
     tried = None
     for tried in (row for row in rows if row.credentials.connector == SSH):
         guard(tried.connector_instance)
-        with keeper.connecting(operation, tried):
+        with keeper.connecting(run, tried):
             if tried.connect():
                 return tried
     raise NoWorkingDeviceConnectionError(connection=tried)
@@ -59,3 +65,16 @@ def connections_of(device: Device, **which: object) -> list[DeviceConnection]:
     for connection in found:
         connection.device = device
     return found
+
+
+def close(connection: DeviceConnection | None) -> None:
+    """Closes a connection, if there is one; an error is logged, whatever it is.
+
+    What was found out about the device counts more than how its connection ended.
+    """
+    if connection is None:
+        return
+    try:
+        hang_up(connection)
+    except Exception:  # noqa: BLE001 connectors of third parties raise anything
+        logger.warning("Could not close a connection", exc_info=True)

@@ -1,4 +1,4 @@
-"""The first half of an upgrade: from the connection to the hand-off."""
+"""The install phase of an upgrade: from the connection to the hand-off."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from ..protocols import (
     UpgraderClass,
 )
 from ..selectors import eligibility
-from ..state import journal, leases
+from ..state import leases
+from ..state.decisions import Decision, Done
+from ..state.evidence import Evidence
 from ..state.prepared import Prepared, Slot
+from ..state.run import Run, run_of
 from ..state.settle_batch import settle_ended
-from ..state.update import why_lost
 from ..statuses import OperationStatus, Phase
-from ..upgraders.openwrt.ssh import hang_up
 from ..utils import get_upgrader_class_from_device_connection
-from .connections import open_connection
+from .connections import close, open_connection
 from .retry_policy import max_retries
 
 logger = logging.getLogger(__name__)
@@ -41,30 +42,37 @@ logger = logging.getLogger(__name__)
 INCOMPATIBLE = "Incompatible ssh peer"
 
 
-def run_first_half(operation: Operation) -> None:
+def install_image(run: Run) -> Decision:
     """Upgrades the device up to the moment it reboots.
 
     Arguments:
-        operation: the operation at work, in progress and held.
+        run: of an operation in progress.
 
-    Raises what ends the half; returns when the upgrader says it is done.
+    Raises what ends the phase; returns when the upgrader says it is done.
     """
+    operation = run.operation
     refuse_impossible(operation)
-    journal.record(operation, phase=Phase.PREFLIGHT, progress=0)
+    run.record(phase=Phase.PREFLIGHT, progress=0)
     image = cast("Image", operation.image)
-    connection = working_connection(operation)
-    operation.hold.connection = connection
+    run.connection = connection = working_connection(run)
     try:
-        upgrader = make_upgrader(operation, connection)
+        upgrader = make_upgrader(run, connection)
         _refuse_options(operation, type(upgrader))
         upgrade_with(upgrader, image.file)
     finally:
-        hang_up(connection)
-        image.close_file()
-    success = OperationStatus.SUCCESS
-    if not journal.finish(operation, success, installed=True):
-        raise why_lost(operation)
+        close(connection)
+        _close_file(image)
+    if not run.finish(OperationStatus.SUCCESS, installed=True):
+        raise run.why_lost()
     settle_ended(operation)
+    return Done()
+
+
+def _close_file(image: Image) -> None:
+    try:
+        image.close_file()
+    except Exception:  # noqa: BLE001 storages raise errors of their own
+        logger.warning("Could not close the file of an image", exc_info=True)
 
 
 def upgrade_with(upgrader: Upgrader, image: object) -> None:
@@ -131,7 +139,7 @@ def _refuse_options(operation: Operation, upgrader_class: UpgraderClass) -> None
 
 def _refuse_after_deaths(operation: Operation) -> None:
     limit = max_retries()
-    deaths = operation.attempts - operation.evidence.get("failures", 0)
+    deaths = operation.attempts - Evidence.load(operation.evidence).failures
     if limit is None or operation.attempts <= limit or deaths < 1:
         return
     text = _(
@@ -178,24 +186,24 @@ def abort_if_younger(operation: Operation) -> bool:
     if older is None:
         return False
     lines = [busy_text(older)]
-    ended = journal.finish(operation, OperationStatus.ABORTED, lines=lines)
+    ended = run_of(operation).finish(OperationStatus.ABORTED, lines=lines)
     settle_ended(operation)
     return ended
 
 
-def working_connection(operation: Operation) -> DeviceConnection:
+def working_connection(run: Run) -> DeviceConnection:
     """Returns an open connection of the operation's device.
 
     Raises UpgradeAborted without any SSH connection, RecoverableFailure when
     none of them works.
     """
     try:
-        return open_connection(operation, operation.device)
+        return open_connection(run, run.operation.device)
     except NoWorkingDeviceConnectionError as error:
         if error.connection is None:
             raise UpgradeAborted(_no_connection_text()) from error
-        _log_failures(operation)
-        _refuse_too_old(operation)
+        _log_failures(run)
+        _refuse_too_old(run.operation)
         raise RecoverableFailure(
             _("tried all DeviceConnections of the device, none of them works")
         ) from error
@@ -223,8 +231,9 @@ def _no_connection_text() -> str:
     )
 
 
-def _log_failures(operation: Operation) -> None:
+def _log_failures(run: Run) -> None:
     text = _("Failed to connect with %(device)s using %(credentials)s. Error: %(why)s")
+    operation = run.operation
     rows = operation.device.deviceconnection_set.select_related("credentials")
     for connection in rows:
         values = {
@@ -232,13 +241,13 @@ def _log_failures(operation: Operation) -> None:
             "credentials": connection.credentials,
             "why": inline(connection.failure_reason),
         }
-        operation.log_line(text % values, save=False)
+        run.log(text % values, save=False)
 
 
-def make_upgrader(operation: Operation, connection: DeviceConnection) -> Upgrader:
-    """Returns the upgrader of a connection, not started.
+def upgrader_class_of(connection: DeviceConnection) -> UpgraderClass:
+    """Returns the upgrader for a connection's update strategy.
 
-    Raises UpgradeAborted when there is none for its update strategy.
+    Raises UpgradeAborted when there is none.
     """
     upgrader_class = get_upgrader_class_from_device_connection(connection)
     if upgrader_class is None:
@@ -247,4 +256,9 @@ def make_upgrader(operation: Operation, connection: DeviceConnection) -> Upgrade
             "the setting OPENWISP_FIRMWARE_UPGRADERS_MAP."
         )
         raise UpgradeAborted(text % {"strategy": connection.update_strategy})
-    return upgrader_class(operation, connection)
+    return upgrader_class
+
+
+def make_upgrader(run: Run, connection: DeviceConnection) -> Upgrader:
+    """Returns the upgrader of a connection, not started; raises UpgradeAborted."""
+    return upgrader_class_of(connection)(run.operation, connection)

@@ -1,11 +1,11 @@
-"""What the end of a half means for the operation, one rule per kind of end."""
+"""What the end of a visit means for the operation: conclusions by kind of error."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from functools import singledispatch
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeAlias
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DataError, InterfaceError, OperationalError
@@ -25,13 +25,14 @@ from ..exceptions import (
     TimeLimitExceeded,
     UpgradeCancelled,
 )
-from ..foreign_text import inline, quoted
-from ..protocols import DeviceConnection, Operation
+from ..foreign_text import inline, message_of, quoted
+from ..protocols import DeviceConnection
 from ..state import journal, leases
+from ..state.decisions import Decision, Done, Retry, Wake
 from ..state.resilience import LOST
+from ..state.run import Run
 from ..state.settle_batch import settle_ended
-from ..state.update import why_lost
-from ..statuses import OperationStatus, Phase
+from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
 from .retry_policy import retry_delay
 
@@ -40,96 +41,91 @@ logger = logging.getLogger(__name__)
 # once the flash was announced everything else waits for the proof
 MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, *LOST)
 
+# takes the run, what ended the visit, and whether another attempt is allowed
+Conclusion: TypeAlias = Callable[[Run, BaseException, bool], Decision]
 
-def conclude(error: BaseException, operation: Operation, *, recoverable: bool) -> None:
-    """Stores what the end of a half means.
+
+def apply(run: Run, error: BaseException, *, recoverable: bool) -> Decision:
+    """Stores what the end of a visit means, and returns what follows.
 
     Arguments:
-        error: what ended the half.
-        operation: the operation at work.
+        run: the run at work.
+        error: what ended the visit.
         recoverable: whether another attempt is allowed.
-
-    Raises the error again when it is a RecoverableFailure to be retried.
     """
-    may_end = isinstance(error, MAY_END_FLASHED)
-    if operation.evidence.get("flash_sent_at") and not may_end:
-        wait_for_reboot(operation, lines=_text_of(error))
-        return
-    _conclude(error, operation, recoverable)
+    in_verify_phase = run.operation.phase in SECOND_HALF
+    may_be_flashed = in_verify_phase or run.evidence.flash_sent_at
+    if may_be_flashed and not isinstance(error, MAY_END_FLASHED):
+        return wait_for_reboot(run, lines=_text_of(error))
+    return _conclusion_of(error)(run, error, recoverable)
 
 
-def end_by_verdict(
-    operation: Operation, error: FirmwareUpgraderException | None
-) -> None:
+def end_by_verdict(run: Run, error: FirmwareUpgraderException | None) -> Decision:
     """Ends a flashed operation by what was found out about its device.
 
     Arguments:
-        operation: the operation at work.
+        run: the run at work.
         error: the verdict, None when the upgrade is proven.
     """
     if error is None:
-        finish(operation, OperationStatus.SUCCESS, installed=True)
-    else:
-        _conclude(error, operation, False)
+        return finish(run, OperationStatus.SUCCESS, installed=True)
+    return _conclusion_of(error)(run, error, False)
+
+
+def _conclusion_of(error: BaseException) -> Conclusion:
+    kinds = type(error).__mro__
+    return next(CONCLUSIONS[kind] for kind in kinds if kind in CONCLUSIONS)
 
 
 def finish(
-    operation: Operation,
-    status: str,
-    *,
-    installed: bool = False,
-    lines: Iterable[str] = (),
-) -> None:
+    run: Run, status: str, *, installed: bool = False, lines: Iterable[str] = ()
+) -> Decision:
     """Ends the operation; somebody else's end is left as it is."""
-    if journal.finish(operation, status, installed=installed, lines=lines):
-        settle_ended(operation)
+    if run.finish(status, installed=installed, lines=lines):
+        settle_ended(run.operation)
     else:
-        leave(operation)
+        relinquish(run)
+    return Done()
 
 
-def leave(operation: Operation) -> None:
+def relinquish(run: Run) -> Decision:
     """Lets go of an operation that is not this worker's any more.
 
     The lease of a cancelled one is given back now that its device is tidy.
     """
-    if operation.hold is not None:
-        reason = why_lost(operation)
-        if isinstance(reason, UpgradeCancelled):
-            leases.release(operation.pk, operation.hold.run)
-    journal.status_of(operation)
+    if run.number is not None and isinstance(run.why_lost(), UpgradeCancelled):
+        leases.release(run.operation.pk, run.number)
+    journal.status_of(run.operation)
+    return Done()
 
 
 def wait_for_reboot(
-    operation: Operation,
-    *,
-    delay: float | None = None,
-    lines: Iterable[str] = (),
-    attempts: int = 0,
-) -> None:
+    run: Run, *, delay: float | None = None, lines: Iterable[str] = ()
+) -> Decision:
     """Lets go until the device may be back.
 
+    The visits to a flashed device are counted where they begin, nothing here sets
+    their number back.
+
     Arguments:
-        operation: the operation at work.
+        run: the run at work.
         delay: seconds to wait, None for the upgrader's RECONNECT_DELAY.
         lines: new log lines.
-        attempts: how many attempts to verify have been made.
     """
     if delay is None:
         delay = OpenWrt.RECONNECT_DELAY
-    fields = {"phase": Phase.REBOOT, "lines": lines, "attempts": attempts}
-    _suspend(operation, delay=delay, **fields)
-
-
-def _suspend(operation: Operation, *, delay: float, **fields: Any) -> None:
-    if not journal.suspend(operation, delay=delay, **fields):
-        leave(operation)
-    elif operation.hold is not None:
-        operation.hold.wake_in = delay
+    # until now the attempts of the other phase were counted
+    attempts = 0 if run.operation.phase in FIRST_HALF else None
+    if run.suspend(phase=Phase.REBOOT, delay=delay, lines=lines, attempts=attempts):
+        return Wake(delay)
+    return relinquish(run)
 
 
 def why(error: BaseException) -> str:
     """Returns what is logged for an error, blank for one that says nothing."""
-    if isinstance(error, DatabaseError) and not isinstance(error, LOST):
+    if isinstance(error, (LeaseLost, *LOST)):
+        return _("the database did not answer")
+    if isinstance(error, DatabaseError):
         return _("the database refused what was to be stored, see the worker's log")
     return inline(error)
 
@@ -143,141 +139,130 @@ def _text_of(error: BaseException) -> list[str]:
     return [text] if text else []
 
 
-@singledispatch
-def _conclude(error: BaseException, operation: Operation, recoverable: bool) -> None:
-    logger.error("The upgrade operation %s failed", operation.pk, exc_info=error)
+def _unexpected(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    logger.error("The upgrade operation %s failed", run.operation.pk, exc_info=error)
     lines = _text_of(error) or [type(error).__name__]
-    finish(operation, OperationStatus.FAILED, lines=lines)
+    return finish(run, OperationStatus.FAILED, lines=lines)
 
 
-@_conclude.register
-def _outcome(
-    error: FirmwareUpgraderException, operation: Operation, recoverable: bool
-) -> None:
-    status = error.status or OperationStatus.FAILED
-    operation.ended_by = error
-    lines = _text_of(error)
-    finish(operation, status, installed=error.installed, lines=lines)
+def _outcome(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    run.outcome = error
+    status = getattr(error, "status", None) or OperationStatus.FAILED
+    installed = getattr(error, "installed", False)
+    return finish(run, status, installed=installed, lines=_text_of(error))
 
 
-@_conclude.register
-def _lease_lost(error: LeaseLost, operation: Operation, recoverable: bool) -> None:
-    logger.warning("Lost the lease of the upgrade operation %s", operation.pk)
-    journal.status_of(operation)
+def _lease_lost(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    logger.warning("Lost the lease of the upgrade operation %s", run.operation.pk)
+    journal.status_of(run.operation)
+    return Done()
 
 
-@_conclude.register
-def _cancelled(
-    error: UpgradeCancelled, operation: Operation, recoverable: bool
-) -> None:
-    finish(operation, OperationStatus.CANCELLED)
+def _cancelled(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    return finish(run, OperationStatus.CANCELLED)
 
 
-@_conclude.register(OperationalError)
-@_conclude.register(InterfaceError)
-def _database_lost(error: Exception, operation: Operation, recoverable: bool) -> None:
+def _database_lost(run: Run, error: BaseException, recoverable: bool) -> Decision:
     # never an outcome: the lease runs out and somebody else goes on
     logger.error("Lost the database during an upgrade", exc_info=error)
+    return Done()
 
 
-@_conclude.register
-def _database_refused(
-    error: DatabaseError, operation: Operation, recoverable: bool
-) -> None:
+def _database_refused(run: Run, error: BaseException, recoverable: bool) -> Decision:
     # a schema that is being migrated may fit at the next attempt
-    logger.error("Could not store operation %s", operation.pk, exc_info=error)
-    recoverable_failure(operation, recoverable, RecoverableFailure(why(error)))
+    logger.error("Could not store operation %s", run.operation.pk, exc_info=error)
+    return retry_later(run, RecoverableFailure(why(error)), recoverable)
 
 
-@_conclude.register
-def _data_refused(error: DataError, operation: Operation, recoverable: bool) -> None:
-    logger.error("Could not store operation %s", operation.pk, exc_info=error)
+def _data_refused(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    logger.error("Could not store operation %s", run.operation.pk, exc_info=error)
     text = _(
         "The database refused to store what the device or the image said, nothing "
         "was flashed. See the log of the workers and report the problem."
     )
-    finish(operation, OperationStatus.FAILED, lines=[text])
+    return finish(run, OperationStatus.FAILED, lines=[text])
 
 
-@_conclude.register(BrokerError)
-@_conclude.register(RedisError)
-def _server_lost(error: Exception, operation: Operation, recoverable: bool) -> None:
+def _server_lost(run: Run, error: BaseException, recoverable: bool) -> Decision:
     # saving a device connection may publish tasks and clear caches: that broker or
     # cache did not answer says nothing about the device
-    recoverable_failure(operation, recoverable, RecoverableFailure(str(error)))
+    return retry_later(run, RecoverableFailure(message_of(error)), recoverable)
 
 
-@_conclude.register
-def _rebooting(error: DeviceRebooting, operation: Operation, recoverable: bool) -> None:
-    wait_for_reboot(operation, delay=error.delay, lines=_text_of(error))
+def _rebooting(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    delay = getattr(error, "delay", None)
+    return wait_for_reboot(run, delay=delay, lines=_text_of(error))
 
 
-@_conclude.register
-def _gave_up(
-    error: ReconnectionFailed, operation: Operation, recoverable: bool
-) -> None:
-    connection = getattr(operation.hold, "connection", None)
-    if connection is not None:
-        flag_not_working(connection, str(error))
-    lines = _text_of(error)
-    finish(operation, OperationStatus.FAILED, installed=error.installed, lines=lines)
+def _gave_up(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    decision = _outcome(run, error, recoverable)
+    if run.connection is not None and run.operation.status == OperationStatus.FAILED:
+        _flag_not_working(run.connection, str(error))
+    return decision
 
 
-def flag_not_working(connection: DeviceConnection, reason: str) -> None:
-    """Notes on a device connection that it does not work any more."""
+def _flag_not_working(connection: DeviceConnection, reason: str) -> None:
     connection.is_working = False
     connection.failure_reason = reason
     connection.last_attempt = timezone.now()
-    connection.save(update_fields=["is_working", "failure_reason", "last_attempt"])
+    try:
+        connection.save(update_fields=["is_working", "failure_reason", "last_attempt"])
+    except Exception:  # noqa: BLE001 receivers raise anything, the operation has ended
+        logger.exception("Could not flag the connection %s", connection.pk)
 
 
-@_conclude.register(TimeLimitExceeded)
-@_conclude.register(SoftTimeLimitExceeded)
-def _timed_out(error: Exception, operation: Operation, recoverable: bool) -> None:
-    logger.warning("The upgrade operation %s timed out", operation.pk)
-    finish(operation, OperationStatus.FAILED, lines=[timed_out_text()])
+def _timed_out(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    logger.warning("The upgrade operation %s timed out", run.operation.pk)
+    return finish(run, OperationStatus.FAILED, lines=[_("Operation timed out.")])
 
 
-@_conclude.register
-def _recoverable(
-    error: RecoverableFailure, operation: Operation, recoverable: bool
-) -> None:
-    recoverable_failure(operation, recoverable, error)
+def retry_later(run: Run, error: BaseException, recoverable: bool) -> Decision:
+    """Lets go until the next attempt, or ends the operation after the last one.
 
-
-def timed_out_text() -> str:
-    """Returns the line of an operation that took longer than allowed."""
-    return _("Operation timed out.")
-
-
-def recoverable_failure(
-    operation: Operation, recoverable: bool, error: RecoverableFailure
-) -> None:
-    """Retries the operation later, or ends it when that was the last attempt.
-
-    Raises the error again when another attempt will be made.
+    Arguments:
+        run: the run at work.
+        error: a RecoverableFailure, whose ``delay`` is set.
+        recoverable: whether another attempt is allowed.
     """
+    cause = {"cause": inline(error)}
     if not recoverable:
-        line = _("Max retries exceeded. Upgrade failed: %(cause)s.")
-        finish(
-            operation, OperationStatus.FAILED, lines=[line % {"cause": inline(error)}]
-        )
-        return
+        line = _("Max retries exceeded. Upgrade failed: %(cause)s.") % cause
+        return finish(run, OperationStatus.FAILED, lines=[line])
+    operation, evidence = run.operation, run.evidence
     delay = retry_delay(operation.attempts)
-    lines = [
-        _("Detected a recoverable failure: %(cause)s.") % {"cause": inline(error)},
-        _("The upgrade operation will be retried soon."),
-    ]
-    failures = operation.evidence.get("failures", 0) + 1
-    _suspend(
-        operation,
+    suspended = run.suspend(
         phase=Phase.QUEUED,
         delay=delay,
-        lines=lines,
+        lines=[
+            _("Detected a recoverable failure: %(cause)s.") % cause,
+            _("The upgrade operation will be retried soon."),
+        ],
         progress=0,
         attempts=operation.attempts + 1,
-        evidence={"failures": failures},
+        evidence=replace(evidence, failures=evidence.failures + 1),
     )
-    if operation.status == OperationStatus.IN_PROGRESS:
-        error.delay = delay
-        raise error
+    if not suspended:
+        return relinquish(run)
+    failure = error if isinstance(error, RecoverableFailure) else RecoverableFailure()
+    failure.delay = delay
+    return Retry(delay, failure)
+
+
+# by the nearest class of the error
+CONCLUSIONS: dict[type, Conclusion] = {
+    BaseException: _unexpected,
+    FirmwareUpgraderException: _outcome,
+    DeviceRebooting: _rebooting,
+    LeaseLost: _lease_lost,
+    ReconnectionFailed: _gave_up,
+    RecoverableFailure: retry_later,
+    UpgradeCancelled: _cancelled,
+    TimeLimitExceeded: _timed_out,
+    SoftTimeLimitExceeded: _timed_out,
+    DatabaseError: _database_refused,
+    DataError: _data_refused,
+    InterfaceError: _database_lost,
+    OperationalError: _database_lost,
+    BrokerError: _server_lost,
+    RedisError: _server_lost,
+}

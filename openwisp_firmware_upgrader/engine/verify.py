@@ -1,9 +1,8 @@
-"""The second half of an upgrade: one attempt to prove that it worked."""
+"""The verify phase of an upgrade: one visit to prove that it worked."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.translation import gettext as _
@@ -20,18 +19,21 @@ from ..exceptions import (
     ReconnectionFailed,
     RecoverableFailure,
     TimeLimitExceeded,
+    UpgradeAborted,
     UpgradeCancelled,
     UpgradeFailed,
 )
+from ..foreign_text import message_of, safe_str
 from ..protocols import DeviceConnection, Operation, Upgrader
-from ..state import journal
+from ..state.decisions import Decision
+from ..state.evidence import Evidence
 from ..state.resilience import LOST
-from ..statuses import SECOND_HALF, Phase, UpgradeProgress
+from ..state.run import Run
+from ..statuses import FIRST_HALF, SECOND_HALF, Phase, UpgradeProgress
 from ..upgraders.openwrt import OpenWrt
-from ..upgraders.openwrt.ssh import hang_up
 from ..upgraders.probe import answers
-from .connections import connections_of, open_connection
-from .install import make_upgrader
+from .connections import close, connections_of, open_connection
+from .install import make_upgrader, upgrader_class_of
 from .outcomes import end_by_verdict, wait_for_reboot, why
 
 logger = logging.getLogger(__name__)
@@ -49,46 +51,67 @@ NOT_REACHED = (
 )
 
 
+# what says nothing of the firmware that the device runs
+NO_VERDICT = (
+    RecoverableFailure,
+    TimeLimitExceeded,
+    UpgradeAborted,
+    UpgradeCancelled,
+)
+
+
 def has_been_flashed(operation: Operation) -> bool:
     """Tells whether the device may have been flashed by this operation."""
     return bool(
         operation.phase in SECOND_HALF
-        or operation.evidence.get("flash_sent_at")
+        or Evidence.load(operation.evidence).flash_sent_at
         # upgraders of third parties report nothing but the progress
         or operation.progress >= UpgradeProgress.REFLASHING
     )
 
 
-def run_second_half(operation: Operation) -> None:
-    """Makes one attempt to verify the device.
+def verify_device(run: Run) -> Decision:
+    """Makes one visit to prove that the upgrade worked.
+
+    The visit counts from here on, whatever becomes of it: after
+    RECONNECT_MAX_RETRIES visits the operation ends.
 
     Arguments:
-        operation: the operation at work, held, whose device may be flashed.
+        run: of an operation whose device may be flashed.
 
-    Raises LeaseLost when the operation is not this worker's any more.
+    Raises LeaseLost, or what a database says that cannot be reached, when another
+    worker may go on.
     """
-    attempt = operation.attempts + 1
-    journal.record(operation, phase=Phase.VERIFY, attempts=attempt)
+    # so far the attempts of the install phase may have been counted
+    before = 0 if run.operation.phase in FIRST_HALF else run.operation.attempts
+    attempts = before + 1
+    run.record(phase=Phase.VERIFY, attempts=attempts)
     upgrader_class: type = OpenWrt
-    connection = None
     try:
-        found, reachable = pick_connections(operation)
-        connection = found[0]
-        operation.hold.connection = connection
-        upgrader_class = type(make_upgrader(operation, connection))
-        _refuse_unreachable(operation, connection, reachable)
-        connection = _open(operation, found)
-        operation.hold.connection = connection
-        _verify(make_upgrader(operation, connection))
-    except (LeaseLost, UpgradeCancelled, *LOST):
-        raise
-    except Exception as error:  # noqa: BLE001 only a verdict ends a flashed device
-        judge(operation, operation.hold.reason or error, upgrader_class)
-    else:
-        end_by_verdict(operation, None)
+        found = _connections(run)
+        reachable = _put_reachable_first(run, found)
+        upgrader_class = upgrader_class_of(found[0])
+        if attempts > _max_visits(upgrader_class):
+            raise DeviceNotReachableYet(_("the worker ended during the last attempt"))
+        _visit(run, found, reachable)
+    except Exception as error:  # noqa: BLE001 whatever it is, the visit was made
+        reason = run.what_ended(error)
+        is_last = attempts >= _max_visits(upgrader_class)
+        if isinstance(reason, (LeaseLost, *LOST)) and not is_last:
+            raise reason  # noqa: B904 it may be the error itself
+        return _judge(run, reason, upgrader_class)
+    return end_by_verdict(run, None)
+
+
+def _visit(run: Run, found: list[DeviceConnection], reachable: bool) -> None:
+    try:
+        run.connection = found[0]
+        _refuse_unreachable(run, found[0], reachable)
+        run.connection = _open(run, found)
+        _verify(make_upgrader(run, run.connection))
     finally:
-        if connection is not None:
-            hang_up(connection)
+        # before the lease is given back: nobody may see two of us on the device
+        close(run.connection)
 
 
 def _verify(upgrader: Upgrader) -> None:
@@ -103,81 +126,94 @@ def _verify(upgrader: Upgrader) -> None:
     verify()
 
 
-def pick_connections(operation: Operation) -> tuple[list[DeviceConnection], bool]:
-    """Returns the device's connections, the likeliest first, and whether it answers.
-
-    No connection is opened. Outside of workers nobody waits for the slot of an
-    attempt, so that every port is taken to answer.
-    Raises DeviceNotReachableYet without any enabled SSH connection.
-    """
-    found = connections_of(operation.device, update_strategy__icontains="ssh")
+def _connections(run: Run) -> list[DeviceConnection]:
+    found = connections_of(run.operation.device, update_strategy__icontains="ssh")
     if not found:
-        raise DeviceNotReachableYet(
-            _("No enabled SSH connection is available for this device.")
-        )
-    if not operation.hold.is_watched:
-        return found, True
+        raise _no_ssh()
+    return found
+
+
+def _no_ssh() -> DeviceNotReachableYet:
+    text = _("No enabled SSH connection is available for this device.")
+    return DeviceNotReachableYet(text)
+
+
+def _put_reachable_first(run: Run, found: list[DeviceConnection]) -> bool:
+    # outside of workers nobody waits for the slot of a visit: every port counts
+    if not run.is_watched:
+        return True
     reachable = next(filter(answers, found), None)
     if reachable is not None:
         found.remove(reachable)
         found.insert(0, reachable)
-    return found, reachable is not None
+    return reachable is not None
 
 
-def _open(operation: Operation, found: list[DeviceConnection]) -> DeviceConnection:
+def _open(run: Run, found: list[DeviceConnection]) -> DeviceConnection:
     try:
-        return open_connection(operation, found[0].device, found)
+        return open_connection(run, found[0].device, found)
     except NoWorkingDeviceConnectionError as error:
-        tried = error.connection or found[0]
-        _log_attempt(operation, tried)
-        reason = str(error) or tried.failure_reason
+        tried = error.connection
+        _log_attempt(run, tried or found[0])
+        if tried is None:
+            raise _no_ssh() from error
+        reason = safe_str(error) or tried.failure_reason
         raise DeviceNotReachableYet(reason) from error
 
 
 def _refuse_unreachable(
-    operation: Operation, connection: DeviceConnection, reachable: bool
+    run: Run, connection: DeviceConnection, reachable: bool
 ) -> None:
     if not reachable:
-        _log_attempt(operation, connection)
+        _log_attempt(run, connection)
         raise DeviceNotReachableYet(_("the SSH port does not answer"))
 
 
-def _log_attempt(operation: Operation, connection: DeviceConnection) -> None:
+def _log_attempt(run: Run, connection: DeviceConnection) -> None:
     text = _("Trying to reconnect to device at %(addresses)s (attempt n.%(attempt)s)")
     values = {
         "addresses": ", ".join(connection.get_addresses()),
-        "attempt": operation.attempts,
+        "attempt": run.operation.attempts,
     }
-    operation.log_line(text % values, save=False)
+    run.log(text % values, save=False)
 
 
-def judge(operation: Operation, error: Exception, upgrader_class: type) -> None:
-    """Decides after a failed attempt: a verdict, another attempt, or giving up.
-
-    Arguments:
-        operation: the operation at work.
-        error: what ended the attempt.
-        upgrader_class: has RECONNECT_MAX_RETRIES and RECONNECT_RETRY_DELAY.
-    """
-    if isinstance(error, FirmwareUpgraderException) and error.status is not None:
-        if not isinstance(error, RecoverableFailure | TimeLimitExceeded):
-            end_by_verdict(operation, error)
-            return
-    elif not isinstance(error, NOT_REACHED):
+def _judge(run: Run, error: Exception, upgrader_class: type) -> Decision:
+    # a verdict, another visit, or giving up
+    verdict = _verdict_of(error)
+    if verdict is not None:
+        return end_by_verdict(run, verdict)
+    if not isinstance(error, NOT_REACHED):
         logger.error("The verification failed", exc_info=error)
-    if operation.attempts >= _option(upgrader_class, "RECONNECT_MAX_RETRIES"):
-        end_by_verdict(operation, _final(error))
-        return
+    if run.operation.attempts >= _max_visits(upgrader_class):
+        return end_by_verdict(run, _final(error))
     delay = _option(upgrader_class, "RECONNECT_RETRY_DELAY")
     text = _("Device not reachable yet (%(why)s). Trying again in %(delay)s seconds.")
-    values = {"why": why(error) or _("connection failed"), "delay": delay}
-    wait_for_reboot(
-        operation, delay=delay, lines=[text % values], attempts=operation.attempts
-    )
+    values = {"why": _why(error), "delay": delay}
+    return wait_for_reboot(run, delay=delay, lines=[text % values])
 
 
-def _option(upgrader_class: type, name: str) -> Any:
-    return getattr(upgrader_class, name, getattr(OpenWrt, name))
+def _why(error: Exception) -> str:
+    if isinstance(error, NOT_REACHED):
+        return why(error) or _("connection failed")
+    return why(error) or message_of(error)
+
+
+def _verdict_of(error: Exception) -> FirmwareUpgraderException | None:
+    if not isinstance(error, FirmwareUpgraderException) or error.status is None:
+        return None
+    return None if isinstance(error, NO_VERDICT) else error
+
+
+def _max_visits(upgrader_class: type) -> float:
+    return _option(upgrader_class, "RECONNECT_MAX_RETRIES")
+
+
+def _option(upgrader_class: type, name: str) -> float:
+    # upgraders of third parties may have none, or None
+    found = getattr(upgrader_class, name, None)
+    default: float = getattr(OpenWrt, name)
+    return found if isinstance(found, int | float) else default
 
 
 def _final(error: Exception) -> FirmwareUpgraderException:
@@ -189,6 +225,6 @@ def _final(error: Exception) -> FirmwareUpgraderException:
             "Giving up: the device did not answer after the flash (%(why)s). It is "
             "not known whether the upgrade worked, check the device."
         )
-        return ReconnectionFailed(text % {"why": why(error)})
+        return ReconnectionFailed(text % {"why": _why(error)})
     text = _("Giving up: the device could not be verified (%(why)s).")
-    return UpgradeFailed(text % {"why": why(error) or type(error).__name__})
+    return UpgradeFailed(text % {"why": _why(error)})

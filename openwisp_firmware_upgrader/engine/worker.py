@@ -16,12 +16,14 @@ from ..exceptions import LeaseLost, RecoverableFailure
 from ..protocols import Operation, PrimaryKey
 from ..state import concurrency, due, keeper, leases, wakeups
 from ..state.clock import nap
+from ..state.decisions import Decision, Done, Retry
+from ..state.run import Run, run_of
 from ..statuses import OperationStatus
+from . import outcomes
 from .cleanup import clean_up_cancelled
-from .install import abort_if_younger, run_first_half
-from .outcomes import conclude
+from .install import abort_if_younger, install_image
 from .retry_policy import is_recoverable
-from .verify import has_been_flashed, run_second_half
+from .verify import has_been_flashed, verify_device
 
 logger = logging.getLogger(__name__)
 
@@ -93,22 +95,34 @@ def _work_by_turns(task: Task, operation_id: PrimaryKey, run: int | None) -> Non
     wakeups.upgrade(operation_id, run or 0)
 
 
-def _work_on(task: Task, operation_id: PrimaryKey, run: int) -> None:
+def _work_on(task: Task, operation_id: PrimaryKey, number: int) -> None:
     operation = _load(operation_id)
-    limit, lease = app_settings.TASK_TIMEOUT, leases.lease_seconds()
-    failure = None
-    with keeper.hold(operation, run, limit=limit, lease=lease) as held:
-        try:
-            operation.upgrade(recoverable=is_recoverable(task, operation))
-        except RecoverableFailure as error:
-            failure = error
-        except SoftTimeLimitExceeded as error:
-            conclude(error, operation, recoverable=False)
-    if held.wake_in is None:
+    run = Run(
+        operation,
+        number,
+        limit=app_settings.TASK_TIMEOUT,
+        lease=leases.lease_seconds(),
+        is_watched=True,
+    )
+    with keeper.running(run):
+        decision = _carry_out(run, is_recoverable(task, operation))
+    if isinstance(decision, Done):
         return
-    if failure is not None and str(operation_id) == _own_operation(task):
-        _retry(task, operation_id, run, held.wake_in, failure)
-    wakeups.upgrade(operation_id, run, held.wake_in)
+    is_own = str(operation_id) == _own_operation(task)
+    if isinstance(decision, Retry) and is_own:
+        _retry(task, operation_id, number, decision.delay, decision.error)
+    wakeups.upgrade(operation_id, number, decision.delay)
+
+
+def _carry_out(run: Run, recoverable: bool) -> Decision:
+    # derived apps may have an ``upgrade`` of their own
+    try:
+        run.operation.upgrade(recoverable=recoverable)
+    except RecoverableFailure as error:
+        return run.decision or outcomes.apply(run, error, recoverable=recoverable)
+    except SoftTimeLimitExceeded as error:
+        return outcomes.apply(run, error, recoverable=False)
+    return run.decision or Done()
 
 
 def _own_operation(task: Task) -> str:
@@ -171,35 +185,51 @@ def _work_inline(task: Task, operation_id: PrimaryKey, run: int | None) -> None:
     try:
         operation.upgrade(recoverable=is_recoverable(task, operation))
     except SoftTimeLimitExceeded as error:
-        conclude(error, operation, recoverable=False)
+        outcomes.apply(run_of(operation), error, recoverable=False)
     except RecoverableFailure as error:
         delay = error.delay
         run = leases.operations().values_list("runs", flat=True).get(pk=operation_id)
         _retry(task, operation_id, run, delay, error)
 
 
-def run(operation: Operation, recoverable: bool = True) -> None:
+def upgrade(operation: Operation, recoverable: bool = True) -> None:
     """Upgrades the device of an operation.
 
-    A worker that holds the operation runs one half. Anybody else claims it and
-    runs both halves to the end, waiting for the reboot in between.
+    A worker that has claimed the operation makes one visit. Anybody else claims it
+    and runs it to its end, waiting for the reboot in between.
 
     Arguments:
         operation: the operation.
         recoverable: whether another attempt will be made after a
             RecoverableFailure, which is raised again then.
     """
-    if operation.hold is not None:
-        run_half(operation, recoverable)
+    run = operation.run
+    if run is not None and run.is_claimed:
+        run.decision = execute(run, recoverable=recoverable)
+        _raise_retry(run.decision)
         return
+    run_to_end(operation, recoverable=recoverable)
+
+
+def run_to_end(operation: Operation, *, recoverable: bool = True) -> None:
+    """Claims an operation and upgrades its device, however long that takes.
+
+    Raises RecoverableFailure when another attempt is to be made.
+    """
     while operation.status == OperationStatus.IN_PROGRESS:
-        delay = _run_claimed(operation, recoverable)
-        if delay is None:
+        decision = _execute_claimed(operation, recoverable)
+        _raise_retry(decision)
+        if isinstance(decision, Done):
             return
-        nap(delay)
+        nap(decision.delay)
 
 
-def _run_claimed(operation: Operation, recoverable: bool) -> float | None:
+def _raise_retry(decision: Decision) -> None:
+    if isinstance(decision, Retry):
+        raise decision.error
+
+
+def _execute_claimed(operation: Operation, recoverable: bool) -> Decision:
     limit = app_settings.TASK_TIMEOUT
     try:
         claimed = leases.claim(operation.pk, seconds=limit, due_only=False)
@@ -207,32 +237,36 @@ def _run_claimed(operation: Operation, recoverable: bool) -> float | None:
         if not abort_if_younger(operation):
             line = _("Another operation is still busy with the device, try later.")
             operation.log_line(line)
-        return None
+        return Done()
     operation.refresh_from_db()
     if claimed is None:
-        return None
-    with keeper.hold(
-        operation, claimed, limit=limit, lease=limit, watched=False
-    ) as held:
-        run_half(operation, recoverable)
-    return held.wake_in
+        return Done()
+    with keeper.running(Run(operation, claimed, limit=limit, lease=limit)) as run:
+        return execute(run, recoverable=recoverable)
 
 
-def run_half(operation: Operation, recoverable: bool) -> None:
-    """Runs the half an operation is in; never raises but RecoverableFailure.
+def execute(run: Run, *, recoverable: bool) -> Decision:
+    """Makes one visit to the operation of a run and says what follows.
 
-    Celery's SoftTimeLimitExceeded is concluded like a passed deadline.
+    Arguments:
+        run: the run at work.
+        recoverable: whether another attempt is allowed.
+
+    Raises nothing that an upgrade may end with; Celery's SoftTimeLimitExceeded
+    counts like a passed deadline.
     """
-    half = run_second_half if has_been_flashed(operation) else run_first_half
+    phase = verify_device if has_been_flashed(run.operation) else install_image
     try:
-        half(operation)
+        return phase(run)
     except Exception as error:  # noqa: BLE001 every failure has a conclusion
-        _conclude(operation.hold.reason or error, operation, recoverable)
+        return _concluded(run, run.what_ended(error), recoverable)
 
 
-def _conclude(error: Exception, operation: Operation, recoverable: bool) -> None:
+def _concluded(run: Run, error: Exception, recoverable: bool) -> Decision:
     try:
-        conclude(error, operation, recoverable=recoverable)
+        return outcomes.apply(run, error, recoverable=recoverable)
     except (LeaseLost, DatabaseError):
         # the lease runs out and whoever finds it goes on
-        logger.warning("Left the upgrade operation %s", operation.pk, exc_info=True)
+        pk = run.operation.pk
+        logger.warning("Left the upgrade operation %s", pk, exc_info=True)
+        return Done()

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from ..protocols import Operation, PrimaryKey
-from ..state.log import REASON_LINES
+from ..state.evidence import Evidence
 from ..state.log_times import parsed
 from ..statuses import OperationStatus, Phase
 
@@ -93,7 +93,7 @@ def times_beside(operation: Operation) -> dict[str, Any]:
     ``reason_lines``: how many lines at the end of the log tell why it has ended.
     """
     pairs = parsed(operation.log_times).items()
-    number = (operation.evidence or {}).get(REASON_LINES, 1)
+    number = Evidence.load(operation.evidence).reason_lines
     return {"log_times": [list(pair) for pair in pairs], "reason_lines": number}
 
 
@@ -161,15 +161,11 @@ def operation_progress(
 
 def device_info(operation: Any) -> dict[str, Any]:
     """Returns what a row of the batch page shows beside the status."""
-    # neither changes while a worker sends dozens of events of one operation
-    known = operation.__dict__.get("_live_device_info")
-    if known is None:
-        known = operation.__dict__["_live_device_info"] = {
-            "device_id": operation.device_id,
-            "device_name": operation.device.name,
-            "image_name": str(operation.image) if operation.image_id else None,
-        }
-    return known
+    return {
+        "device_id": operation.device_id,
+        "device_name": operation.device.name,
+        "image_name": str(operation.image) if operation.image_id else None,
+    }
 
 
 def batch_numbers(counts: Mapping[str, int]) -> dict[str, Any]:

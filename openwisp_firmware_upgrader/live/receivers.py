@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from ..signals import upgrade_half_ending, upgrade_operation_recorded
+from ..state.run import run_of
 from . import throttle, transport
 from .publishers import publish_operation
 
@@ -41,18 +42,19 @@ def recorded(
     if "status" in changed or not (lines or changed & {"phase", "progress"}):
         return
     if not lines and not throttle.allows(f"progress-{instance.pk}", PROGRESS_EVERY):
-        instance.live_event_waits = True
+        run_of(instance).owes_event = True
         return
-    instance.live_event_waits = False
+    run_of(instance).owes_event = False
     transaction.on_commit(partial(_publish, instance), robust=True)
 
 
 def half_ending(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Receiver: what waits goes out before somebody else may go on."""
-    if getattr(instance, "live_event_waits", False):
-        instance.live_event_waits = False
+    run = run_of(instance)
+    if run.owes_event:
+        run.owes_event = False
         _publish(instance)
-    if instance.hold is not None:
+    if run.is_claimed:
         transport.drain()
 
 

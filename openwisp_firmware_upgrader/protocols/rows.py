@@ -208,9 +208,8 @@ class Operation(Row, Protocol):
     created_by: User | None
     created_by_id: Any
     upgrade_options: Options
-    # what a worker holds of it, and what ended it, as this process knows it
-    hold: Any
-    ended_by: BaseException | None
+    # the ``state.run.Run`` at work on it, None without one
+    run: Any
 
     @property
     def upgrader_schema(self) -> JsonObject | None:

@@ -31,6 +31,7 @@ from ..protocols import Batch, Operation, PrimaryKey, Row, User
 from ..selectors import access
 from ..signals import mass_upgrade_finished
 from ..state.log import reason
+from ..state.run import run_of
 from ..state.settle_batch import count_operations
 from ..statuses import BatchStatus, OperationStatus
 from ..swapper import load_model
@@ -122,7 +123,7 @@ def _tell_safely(tell: Callable[[Told], None], instance: Told) -> None:
 
 
 def _tell_operation(operation: Operation) -> None:
-    unchanged = isinstance(operation.ended_by, FirmwareNotChanged)
+    unchanged = isinstance(run_of(operation).outcome, FirmwareNotChanged)
     device = operation.device
     # it may have moved while the worker was busy with it
     device.refresh_from_db(fields=["organization"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from ..state.run import run_of
 from ..statuses import Phase
 
 # the documented name, wherever this module stands
@@ -15,7 +16,6 @@ logger = logging.getLogger("openwisp_firmware_upgrader.phase_log")
 
 # where an operation was before a worker that has just loaded it moved it on
 BEFORE = {Phase.PREFLIGHT: Phase.QUEUED, Phase.VERIFY: Phase.REBOOT}
-MEMORY = "_phase_log"
 
 
 def log_phase(sender: Any, instance: Any, changed: Any, **kwargs: Any) -> None:
@@ -28,11 +28,11 @@ def log_phase(sender: Any, instance: Any, changed: Any, **kwargs: Any) -> None:
     """
     if not {"phase", "status"} & set(changed):
         return
-    now = time.monotonic()
-    ended, began = instance.__dict__.get(MEMORY) or _before(instance, now)
+    now, run = time.monotonic(), run_of(instance)
+    ended, began = run.phase_began or _before(instance, now)
     if ended == instance.phase:
         return
-    instance.__dict__[MEMORY] = (str(instance.phase), now)
+    run.phase_began = (str(instance.phase), now)
     values = {
         "operation": str(instance.pk),
         "device": str(instance.device_id),
@@ -41,7 +41,7 @@ def log_phase(sender: Any, instance: Any, changed: Any, **kwargs: Any) -> None:
         "seconds": round(now - began, 3),
         "next": str(instance.phase),
         "status": str(instance.status),
-        "run": instance.hold.run if instance.hold is not None else "-",
+        "run": run.number if run.is_claimed else "-",
     }
     text = " ".join(f"{name}=%({name})s" for name in values)
     extra = {f"firmware_{name}": value for name, value in values.items()}

@@ -22,114 +22,33 @@ from openwisp_controller.connection.settings import (
     SSH_CONNECTION_TIMEOUT,
 )
 
-from ..exceptions import (
-    FirmwareUpgraderException,
-    LeaseLost,
-    TimeLimitExceeded,
-    UpgradeCancelled,
-)
-from ..protocols import DeviceConnection, Operation, PrimaryKey
+from ..exceptions import LeaseLost, UpgradeCancelled
+from ..protocols import DeviceConnection
 from ..statuses import OperationStatus
 from . import leases
 from .clock import nap
+from .run import Run
+from .stop_flag import GRACE
 
 logger = logging.getLogger(__name__)
 
 PERIOD = 1.0
-GRACE = 1.0
-
-
-class Hold:
-    """What a thread of this process holds: one run of one operation.
-
-    Attributes:
-        pk: primary key of the operation.
-        run: the run number of this claim.
-        deadline: monotonic time in seconds at which the half must have ended.
-        connection: the device connection to cut, once there is one.
-        reason: why the thread must stop, None while it may go on.
-        is_watched: whether the keeper looks after it.
-    """
-
-    def __init__(self, pk: PrimaryKey, run: int, *, limit: float, lease: float) -> None:
-        now = time.monotonic()
-        self.pk = pk
-        self.run = run
-        self.deadline = now + limit
-        self.lease = lease
-        self.renewed_at = now
-        self.connection: DeviceConnection | None = None
-        # monotonic time in seconds at which it must be open, None while none is opened
-        self.connected_by: float | None = None
-        self.reason: FirmwareUpgraderException | None = None
-        self.stopped_at: float | None = None
-        self.cut = False
-        self.is_watched = False
-        # seconds until the operation is due again, set by whoever suspends it
-        self.wake_in: float | None = None
-
-    def check(self) -> None:
-        """Raises why the thread must stop: cancel, lost lease or deadline."""
-        self.watch_clock()
-        if self.reason is not None:
-            raise self.reason
-
-    def watch_clock(self) -> None:
-        """Stops the thread when its deadline or its lease has passed."""
-        now = time.monotonic()
-        if now > self.renewed_at + self.lease:
-            self.stop(LeaseLost())
-        elif now > self.deadline:
-            self.stop(TimeLimitExceeded())
-
-    def stop(self, reason: FirmwareUpgraderException) -> None:
-        """Sets the stop flag; a lost lease outranks every other reason."""
-        if self.reason is None or isinstance(reason, LeaseLost):
-            self.reason = reason
-        if self.stopped_at is None:
-            self.stopped_at = time.monotonic()
-
-    def must_be_cut(self) -> bool:
-        """Tells whether the thread has had its chance to leave by itself."""
-        if self.cut or self.stopped_at is None:
-            return False
-        return time.monotonic() > self.stopped_at + GRACE
-
-    def cut_connection(self) -> None:
-        """Closes the connection, once: the clean-up may open another one."""
-        self.cut = True
-        self._close_connection()
-
-    def watch_connecting(self) -> None:
-        """Closes a connection that has been opening for too long."""
-        limit = self.connected_by
-        if limit is not None and time.monotonic() > limit:
-            self.connected_by = None
-            self._close_connection()
-
-    def _close_connection(self) -> None:
-        if self.connection is None:
-            return
-        try:
-            self.connection.disconnect()
-        except Exception:  # noqa: BLE001 connectors of third parties raise anything
-            logger.warning("Could not cut a connection", exc_info=True)
 
 
 class Keeper:
-    """Looks after all holds of one process, in one thread."""
+    """Looks after all runs of one process, in one thread."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._holds: set[Hold] = set()
+        self._runs: set[Run] = set()
         self._thread: threading.Thread | None = None
 
-    def add(self, hold: Hold) -> None:
-        """Begins to look after a hold."""
+    def add(self, run: Run) -> None:
+        """Begins to look after a run."""
         with self._lock:
-            self._holds.add(hold)
+            self._runs.add(run)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._run, name="firmware-keeper", daemon=True
@@ -137,10 +56,10 @@ class Keeper:
                 self._thread.start()
         self._wake.set()
 
-    def remove(self, hold: Hold) -> None:
-        """Ends looking after a hold."""
+    def remove(self, run: Run) -> None:
+        """Ends looking after a run."""
         with self._lock:
-            self._holds.discard(hold)
+            self._runs.discard(run)
 
     def belongs_here(self) -> bool:
         """Tells whether this keeper was made by this process, not its parent."""
@@ -149,96 +68,100 @@ class Keeper:
     def _run(self) -> None:
         while True:
             with self._lock:
-                holds = list(self._holds)
-                if not holds:
+                runs = list(self._runs)
+                if not runs:
                     self._wake.clear()
-            if not holds:
+            if not runs:
                 connection.close()
                 self._wake.wait()
                 continue
-            self._look_after(holds)
+            self._look_after(runs)
             nap(PERIOD)
 
-    def _look_after(self, holds: list[Hold]) -> None:
+    def _look_after(self, runs: list[Run]) -> None:
         try:
-            self._compare(holds)
-            self._renew(holds)
+            self._compare(runs)
+            self._renew(runs)
         except DatabaseError:
             logger.warning("The keeper cannot reach the database", exc_info=True)
             connection.close()
         except Exception:  # noqa: BLE001 the keeper must outlive everything
             logger.exception("The keeper failed, it tries again")
-        for hold in holds:
-            hold.watch_clock()
-            hold.watch_connecting()
-            if hold.must_be_cut():
-                hold.cut_connection()
+        for run in runs:
+            run.stop.watch_clock()
+            _watch_connecting(run)
+            if _has_to_be_cut(run):
+                # once: tidying up may open another one
+                run.was_cut = True
+                _close_connection(run)
 
-    def _compare(self, holds: list[Hold]) -> None:
-        rows = leases.operations().filter(pk__in=[hold.pk for hold in holds])
+    def _compare(self, runs: list[Run]) -> None:
+        rows = leases.operations().filter(pk__in=[run.operation.pk for run in runs])
         found = {row[0]: row[1:] for row in rows.values_list("pk", "runs", "status")}
-        for hold in holds:
-            run, status = found.get(hold.pk, (None, None))
-            if run != hold.run:
-                hold.stop(LeaseLost())
+        for run in runs:
+            number, status = found.get(run.operation.pk, (None, None))
+            if number != run.number:
+                run.stop.set(LeaseLost())
             elif status == OperationStatus.CANCELLED:
-                hold.stop(UpgradeCancelled())
+                run.stop.set(UpgradeCancelled())
 
-    def _renew(self, holds: list[Hold]) -> None:
+    def _renew(self, runs: list[Run]) -> None:
         now = time.monotonic()
-        due = [
-            hold
-            for hold in holds
-            if now > hold.renewed_at + hold.lease / 3 and may_be_renewed(hold)
-        ]
+        due = [run for run in runs if run.stop.has_to_be_renewed(now)]
         if not due:
             return
-        leases.renew([(hold.pk, hold.run) for hold in due], due[0].lease)
-        for hold in due:
-            hold.renewed_at = now
+        held = [(run.operation.pk, run.number or 0) for run in due]
+        leases.renew(held, due[0].stop.lease)
+        for run in due:
+            run.stop.renewed_at = now
+
+
+def _has_to_be_cut(run: Run) -> bool:
+    return not run.was_cut and run.stop.was_ignored()
+
+
+def _watch_connecting(run: Run) -> None:
+    limit = run.connected_by
+    if limit is not None and time.monotonic() > limit:
+        run.connected_by = None
+        _close_connection(run)
+
+
+def _close_connection(run: Run) -> None:
+    if run.connection is None:
+        return
+    try:
+        run.connection.disconnect()
+    except Exception:  # noqa: BLE001 connectors of third parties raise anything
+        logger.warning("Could not cut a connection", exc_info=True)
 
 
 @contextmanager
-def connecting(operation: Operation, connection: DeviceConnection) -> Iterator[None]:
+def connecting(run: Run, connection: DeviceConnection) -> Iterator[None]:
     """Bounds how long it takes to open a connection, by the monotonic clock.
 
     paramiko goes by the clock of the server: put back by an hour it waits for an
     hour when the device falls silent at that moment.
 
     Arguments:
-        operation: the operation at work.
+        run: the run at work.
         connection: the ``DeviceConnection`` that is being opened.
     """
-    if not watches(operation):
+    if not run.is_watched:
         yield
         return
-    held = operation.hold
-    held.connection = connection
-    held.connected_by = time.monotonic() + _patience_with(connection)
+    run.connection = connection
+    run.connected_by = time.monotonic() + _patience_with(connection)
     try:
         yield
     finally:
-        held.connected_by = None
+        run.connected_by = None
 
 
 def _patience_with(connection: DeviceConnection) -> float:
     # connecting and key exchange, then banner, then a second try to log in
     waits = 2 * SSH_CONNECTION_TIMEOUT + SSH_BANNER_TIMEOUT + 2 * SSH_AUTH_TIMEOUT
     return max(1, len(connection.get_addresses())) * (waits + GRACE)
-
-
-def watches(operation: Operation) -> bool:
-    """Tells whether a worker is at work on an operation, watched by its keeper."""
-    return operation.hold is not None and operation.hold.is_watched
-
-
-def may_be_renewed(hold: Hold) -> bool:
-    """Tells whether a hold keeps its lease.
-
-    A cancelled operation keeps it while its thread cleans up; one that is past
-    its deadline gets as long as its lease lasts.
-    """
-    return not isinstance(hold.reason, LeaseLost | TimeLimitExceeded)
 
 
 _keeper: Keeper | None = None
@@ -255,27 +178,23 @@ def the_keeper() -> Keeper:
 
 
 @contextmanager
-def hold(
-    operation: Operation, run: int, *, limit: float, lease: float, watched: bool = True
-) -> Iterator[Hold]:
-    """Holds a claimed operation while a thread works on it.
+def running(run: Run) -> Iterator[Run]:
+    """Keeps a run on its operation while a thread works on it.
 
     Arguments:
-        operation: the operation, whose ``hold`` is set meanwhile.
-        run: the run number of the claim.
-        limit: seconds this half may take.
-        lease: length of the lease in seconds.
-        watched: False where no thread may be started (the caller's own process).
+        run: of a claimed operation, whose ``run`` it is meanwhile.
     """
-    held = Hold(operation.pk, run, limit=limit, lease=lease)
-    held.is_watched = watched
-    operation.hold = held
-    keeper = the_keeper() if watched else None
+    before = run.operation.run
+    if before is not None:
+        # what was logged before the claim
+        run.lines = before.take_lines()
+    run.operation.run = run
+    keeper = the_keeper() if run.is_watched else None
     if keeper is not None:
-        keeper.add(held)
+        keeper.add(run)
     try:
-        yield held
+        yield run
     finally:
         if keeper is not None:
-            keeper.remove(held)
-        operation.hold = None
+            keeper.remove(run)
+        run.operation.run = None

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from .. import settings as app_settings
 from ..protocols import Operation, PrimaryKey
-from ..statuses import OperationStatus, Phase
+from ..statuses import FIRST_HALF, OperationStatus, Phase
 from ..swapper import load_model
 from .prepared import Prepared, Slot
 from .resilience import steadily
@@ -132,8 +132,9 @@ def _claim(due_only: bool) -> tuple[QuerySet[Operation], dict[str, Any]]:
     rows = _one().filter(
         free(), status=OperationStatus.IN_PROGRESS, runs=Slot("run", IntegerField())
     )
+    # a visit to a flashed device has been counted when it began
     died = Case(
-        When(lease_expires_at__isnull=False, then=1),
+        When(lease_expires_at__isnull=False, phase__in=FIRST_HALF, then=1),
         default=0,
         output_field=IntegerField(),
     )

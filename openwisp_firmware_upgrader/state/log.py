@@ -9,14 +9,11 @@ from django.db.models import F, Func, TextField
 from django.db.models.expressions import Combinable
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..foreign_text import clean
-from ..protocols import Operation
+from .evidence import Evidence
 from .log_times import Sql, Stamped
 
 LOG_LIMIT = 1024 * 1024
 ENDLESS = 2**31 - 1
-# fact of the evidence: how many lines at the end of the log tell why it ended
-REASON_LINES = "reason_lines"
 REASON_LIMIT = 12
 
 
@@ -70,10 +67,9 @@ def appended(first: Combinable, more: Combinable, *, capped: bool) -> dict[str, 
     return {"log": Appended(first, more, limit), "log_times": Stamped(limit)}
 
 
-def lines_of_reason(lines: list[str]) -> dict[str, int]:
-    """Returns the fact that the end of a log takes more than one line, if so."""
-    number = "\n".join(lines).count("\n") + 1
-    return {REASON_LINES: number} if number > 1 else {}
+def count_lines(lines: list[str]) -> int:
+    """Returns how many lines some entries take in a log."""
+    return "\n".join(lines).count("\n") + 1
 
 
 def reason(log: str, evidence: Mapping[str, object] | None) -> str:
@@ -81,15 +77,7 @@ def reason(log: str, evidence: Mapping[str, object] | None) -> str:
 
     Arguments:
         log: of an operation that has ended, or the end of its log.
-        evidence: of the operation.
+        evidence: what its row holds.
     """
-    number = (evidence or {}).get(REASON_LINES)
-    known = number if isinstance(number, int) else 1
-    lines = log.strip().split("\n")[-known:]
+    lines = log.strip().split("\n")[-Evidence.load(evidence).reason_lines :]
     return "\n".join(lines[:REASON_LIMIT])
-
-
-def take_pending(operation: Operation) -> list[str]:
-    """Returns the buffered log lines and empties the buffer."""
-    lines = operation.__dict__.pop("_pending_lines", [])
-    return [clean(line) for line in lines]

@@ -14,7 +14,8 @@ from swapper import load_model as load_any_model
 from ..engine import worker
 from ..engine.connections import open_connection
 from ..images import ImageStream
-from ..state import journal, keeper, leases
+from ..state import keeper, leases
+from ..state.run import Run, run_of
 from ..statuses import Phase
 from ..swapper import load_model
 from ..upgraders.base import Step, StepRunner
@@ -26,10 +27,10 @@ DeviceConnection = load_any_model("connection", "DeviceConnection")
 @contextmanager
 def at_work(operation):
     """Holds an operation as a worker does, without the thread that watches it."""
-    run = leases.claim(operation.pk, seconds=60)
-    with keeper.hold(operation, run, limit=60, lease=60, watched=False) as held:
-        held.is_watched = True
-        yield held
+    number = leases.claim(operation.pk, seconds=60)
+    with keeper.running(Run(operation, number, limit=60, lease=60)) as run:
+        run.is_watched = True
+        yield run
 
 
 class TestImageStream(TransactionTestCase):
@@ -59,8 +60,13 @@ class TestOpenConnection(FakeDeviceMixin, TransactionTestCase):
         operation = self._operation(device, image)
         fake = self._fake(device)
         unsaved = mock.patch.object(DeviceConnection, "save")
-        with at_work(operation), reached(fake), unsaved, self.assertNumQueries(1):
-            found = open_connection(operation, device)
+        with (
+            at_work(operation) as run,
+            reached(fake),
+            unsaved,
+            self.assertNumQueries(1),
+        ):
+            found = open_connection(run, device)
         self.assertTrue(found.is_working)
         self.assertEqual(found.device_id, device.pk)
 
@@ -70,8 +76,8 @@ class TestOpenConnection(FakeDeviceMixin, TransactionTestCase):
         fake = mock.Mock()
         fake.connect.side_effect = OSError("no route to host")
         no_connection = self.assertRaises(NoWorkingDeviceConnectionError)
-        with at_work(operation), reached(fake), no_connection as raised:
-            open_connection(operation, device)
+        with at_work(operation) as run, reached(fake), no_connection as raised:
+            open_connection(run, device)
         connection = device.deviceconnection_set.get()
         self.assertEqual(raised.exception.connection, connection)
         self.assertIs(connection.is_working, False)
@@ -83,16 +89,16 @@ class TestOpenConnection(FakeDeviceMixin, TransactionTestCase):
         found = list(device.deviceconnection_set.select_related("credentials"))
         found[0].credentials.connector = "openwisp_controller.snmp.Snmp"
         no_connection = self.assertRaises(NoWorkingDeviceConnectionError)
-        with at_work(operation), reached(self._fake(device)), no_connection:
-            open_connection(operation, device, found)
+        with at_work(operation) as run, reached(self._fake(device)), no_connection:
+            open_connection(run, device, found)
 
     def test_disabled_connections_are_left_alone(self):
         device, image = self._environment()
         device.deviceconnection_set.update(enabled=False)
         operation = self._operation(device, image)
         no_connection = self.assertRaises(NoWorkingDeviceConnectionError)
-        with at_work(operation), no_connection as raised:
-            open_connection(operation, device)
+        with at_work(operation) as run, no_connection as raised:
+            open_connection(run, device)
         self.assertIsNone(raised.exception.connection)
 
     def test_whoever_replaced_the_choice_is_asked(self):
@@ -105,8 +111,8 @@ class TestOpenConnection(FakeDeviceMixin, TransactionTestCase):
             return chosen
 
         replaced = mock.patch.object(DeviceConnection, "get_working_connection", own)
-        with at_work(operation), replaced:
-            self.assertIs(open_connection(operation, device), chosen)
+        with at_work(operation) as run, replaced:
+            self.assertIs(open_connection(run, device), chosen)
 
 
 class Steps(StepRunner):
@@ -171,7 +177,7 @@ class TestStaleWakeUps(FakeDeviceMixin, TransactionTestCase):
         leases.release(operation.pk, run)
         with self.assertNumQueries(1):
             self._work(operation.pk, run - 1)
-        journal.finish(operation, "failed")
+        run_of(operation).finish("failed")
         with self.assertNumQueries(1):
             self._work(operation.pk, run)
         operation.refresh_from_db()

@@ -15,8 +15,7 @@ from swapper import load_model as load_any_model
 
 from ..admin.shared.form_fields import StorableJSONField as AdminField
 from ..api.serializers.options import UpgradeOptionsField as ApiField
-from ..engine.outcomes import conclude
-from ..exceptions import RecoverableFailure
+from ..engine import outcomes
 from ..foreign_text import (
     clean,
     clean_json,
@@ -30,6 +29,8 @@ from ..foreign_text import (
 from ..images.fwtool import INFO, MAGIC, TRAILER, crc32_of
 from ..images.release import release_of
 from ..state import keeper, leases
+from ..state.decisions import Retry
+from ..state.run import Run
 from ..statuses import Phase
 from ..swapper import load_model
 from ..testing import FakeDevice
@@ -250,13 +251,12 @@ class TestForeignText(FakeDeviceMixin, TransactionTestCase):
     def _concluded(self, error, evidence=None):
         device, image = self._environment()
         operation = self._operation(device, image, evidence=evidence or {})
-        run = leases.claim(operation.pk, seconds=60)
+        number = leases.claim(operation.pk, seconds=60)
         operation.refresh_from_db()
-        with keeper.hold(operation, run, limit=60, lease=60, watched=False):
-            try:
-                conclude(error, operation, recoverable=True)
-            except RecoverableFailure as failure:
-                self.assertIn("refused", str(failure))
+        with keeper.running(Run(operation, number, limit=60, lease=60)) as run:
+            decision = outcomes.apply(run, error, recoverable=True)
+        if isinstance(decision, Retry):
+            self.assertIn("refused", str(decision.error))
         operation.refresh_from_db()
         return operation
 

@@ -15,6 +15,7 @@ from swapper import load_model as load_any_model
 
 from ..engine.connections import open_connection
 from ..state import keeper, leases
+from ..state.run import Run
 from ..upgraders.openwrt import ssh
 from .devices import FakeDeviceMixin
 
@@ -59,7 +60,8 @@ class TestConnecting(FakeDeviceMixin, TransactionTestCase):
             params=connection.params
         )
         operation = self._operation(device, image)
-        run = leases.claim(operation.pk, seconds=60)
+        number = leases.claim(operation.pk, seconds=60)
+        run = Run(operation, number, limit=60, lease=60, is_watched=True)
         standing = SimpleNamespace(
             **{**vars(time), "time": lambda: 1_000_000.0, "sleep": time.sleep}
         )
@@ -67,15 +69,15 @@ class TestConnecting(FakeDeviceMixin, TransactionTestCase):
         with (
             mock.patch.object(paramiko_transport, "time", standing),
             no_patience,
-            keeper.hold(operation, run, limit=60, lease=60) as held,
+            keeper.running(run),
             self.assertRaises(NoWorkingDeviceConnectionError),
         ):
             began = time.monotonic()
-            open_connection(operation, device)
+            open_connection(run, device)
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(len(server.accepted), 1)
-        self.assertIsNone(held.reason)
-        self.assertIsNone(held.connected_by)
+        self.assertIsNone(run.stop.reason)
+        self.assertIsNone(run.connected_by)
         connection.refresh_from_db()
         self.assertIs(connection.is_working, False)
 

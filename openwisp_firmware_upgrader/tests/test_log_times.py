@@ -14,6 +14,7 @@ from ..live.snapshots import operation_state
 from ..state import journal
 from ..state.log import LOG_LIMIT, reason
 from ..state.log_times import SPARE, parsed
+from ..state.run import run_of
 from ..statuses import OperationStatus
 from ..swapper import load_model
 from .base import TestUpgraderMixin
@@ -43,7 +44,7 @@ class TestLogTimes(TestUpgraderMixin, TestCase):
         self.operation.log_line("one")
         self.operation.log_line("zwei ü 🙂", save=False)
         self.operation.log_line("three")
-        journal.record(self.operation, lines=["four"], progress=10)
+        run_of(self.operation).record(lines=["four"], progress=10)
         row = self._row()
         self.assertEqual(row.log, "one\nzwei ü 🙂\nthree\nfour")
         self.assertEqual(self._places(), ["0", "3", "18"])
@@ -61,7 +62,7 @@ class TestLogTimes(TestUpgraderMixin, TestCase):
             self.operation.log_line("one")
         updates = [q for q in captured.captured_queries if "UPDATE" in q["sql"]]
         self.assertEqual(len(updates), 1)
-        journal.record(self.operation, progress=10)
+        run_of(self.operation).record(progress=10)
         self.assertEqual(self._places(), ["0"])
 
     def test_what_1_3_1_has_logged_has_no_time(self):
@@ -74,7 +75,7 @@ class TestLogTimes(TestUpgraderMixin, TestCase):
         self._store(log="x" * LOG_LIMIT)
         self.operation.log_line("more")
         self.assertEqual(self._row().log_times, "")
-        journal.finish(self.operation, OperationStatus.FAILED, lines=["the end"])
+        run_of(self.operation).finish(OperationStatus.FAILED, lines=["the end"])
         self.assertEqual(self._places(), [str(LOG_LIMIT)])
 
     def test_times_do_not_outgrow_the_log(self):
@@ -155,7 +156,7 @@ class TestReasons(TestUpgraderMixin, TestCase):
         device = self._create_device_with_connection(model=image.boards[0])
         operation = UpgradeOperation.objects.create(device=device, image=image)
         operation.log_line("Starting.")
-        journal.finish(operation, OperationStatus.FAILED, lines=lines)
+        run_of(operation).finish(OperationStatus.FAILED, lines=lines)
         operation.refresh_from_db()
         return operation
 

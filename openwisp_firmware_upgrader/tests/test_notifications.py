@@ -12,7 +12,7 @@ from swapper import load_model as load_any_model
 
 from ..exceptions import FirmwareNotChanged
 from ..reporting import notifications
-from ..state import journal
+from ..state.run import run_of
 from ..state.settle_batch import settle_batch, settle_ended
 from ..swapper import load_model
 from .devices import FakeDeviceMixin, reached
@@ -49,10 +49,11 @@ class NotificationMixin(FakeDeviceMixin, TestMultitenantAdminMixin):
         device, image = self._environment()
         return self._operation(device, image, **kwargs)
 
-    def _end(self, operation, status="failed", lines=("The reason.",), ended_by=None):
-        operation.ended_by = ended_by
+    def _end(self, operation, status="failed", lines=("The reason.",), outcome=None):
+        run = run_of(operation)
+        run.outcome = outcome
         with self.captureOnCommitCallbacks(execute=True):
-            self.assertTrue(journal.finish(operation, status, lines=lines))
+            self.assertTrue(run.finish(status, lines=lines))
 
 
 class TestOperations(NotificationMixin, TestCase):
@@ -77,7 +78,7 @@ class TestOperations(NotificationMixin, TestCase):
         self.assertIn(operation.device.name, row.email_subject)
         # ended once, told once
         with self.captureOnCommitCallbacks(execute=True):
-            self.assertFalse(journal.finish(operation, "failed"))
+            self.assertFalse(run_of(operation).finish("failed"))
         self.assertEqual(Notification.objects.count(), 2)
 
     def test_what_the_device_said_belongs_to_the_reason(self):
@@ -103,7 +104,7 @@ class TestOperations(NotificationMixin, TestCase):
     def test_old_firmware_is_told_instead(self):
         self._people()
         error = FirmwareNotChanged("The device came back with the old firmware.")
-        self._end(self._launched(), ended_by=error)
+        self._end(self._launched(), outcome=error)
         self.assertEqual(
             set(Notification.objects.values_list("type", flat=True)),
             {notifications.NOT_CHANGED},
@@ -186,7 +187,7 @@ class TestBatches(NotificationMixin, TestCase):
     def _end_all(self):
         for operation in self.operations:
             with self.captureOnCommitCallbacks(execute=True):
-                journal.finish(operation, operation.wanted)
+                run_of(operation).finish(operation.wanted)
                 settle_ended(operation)
 
     def test_one_notification_with_counts_and_no_flood(self):

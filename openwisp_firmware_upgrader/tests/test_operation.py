@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,7 +13,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from ..exceptions import RecoverableFailure
-from ..state import journal, keeper, leases
+from ..state import keeper, leases
+from ..state.evidence import FlashAnswer
+from ..state.run import Run, run_of
 from ..statuses import OperationStatus, Phase
 from ..swapper import load_model
 from ..testing import EXPECTED
@@ -154,16 +157,16 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
     def test_what_a_worker_that_lost_its_lease_writes_is_refused(self):
         device, image = self._environment()
         operation = self._operation(device, image)
-        run = leases.claim(operation.pk, seconds=60)
-        with keeper.hold(operation, run, limit=60, lease=60, watched=False):
-            journal.record(operation, lines=["mine"])
+        number = leases.claim(operation.pk, seconds=60)
+        with keeper.running(Run(operation, number, limit=60, lease=60)) as run:
+            run.record(lines=["mine"])
             rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
-            rows.update(runs=run + 1)
+            rows.update(runs=number + 1)
             from ..exceptions import LeaseLost
 
             with self.assertRaises(LeaseLost):
-                journal.record(operation, lines=["not mine any more"])
-            self.assertFalse(journal.finish(operation, "success", installed=True))
+                run.record(lines=["not mine any more"])
+            self.assertFalse(run.finish("success", installed=True))
         operation.refresh_from_db()
         self.assertEqual(operation.status, "in-progress")
         self.assertNotIn("not mine", operation.log)
@@ -200,21 +203,22 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
         device, image = self._environment()
         operation = self._operation(device, image)
         rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
-        run = leases.claim(operation.pk, seconds=60)
-        with keeper.hold(operation, run, limit=60, lease=60, watched=False):
+        number = leases.claim(operation.pk, seconds=60)
+        with keeper.running(Run(operation, number, limit=60, lease=60)) as run:
             with self.assertNumQueries(0):
-                journal.note(operation, {"boot_id": "abc"})
+                run.note(replace(run.evidence, boot_id="abc"))
             self.assertEqual(rows.get().evidence, {})
-            journal.record(operation, progress=20)
+            run.record(progress=20)
             self.assertEqual(rows.get().evidence, {"boot_id": "abc"})
-            journal.note(operation, {"overlay": True})
-            evidence = {"flash_sent_at": "now"}
-            journal.record(operation, phase=Phase.FLASH, evidence=evidence)
+            run.note(replace(run.evidence, overlay=True))
+            sent = replace(run.evidence, flash_sent_at="now")
+            run.record(phase=Phase.FLASH, evidence=sent)
             known = {"boot_id": "abc", "overlay": True, "flash_sent_at": "now"}
             self.assertEqual(rows.get().evidence, known)
-            journal.note(operation, {"flash_answer": 0})
-            journal.finish(operation, "failed")
-        self.assertEqual(rows.get().evidence, {**known, "flash_answer": 0})
+            run.note(replace(run.evidence, flash_answer=FlashAnswer("refused")))
+            run.finish("failed")
+        answer = {"kind": "refused", "text": "", "code": None}
+        self.assertEqual(rows.get().evidence, {**known, "flash_answer": answer})
 
     def test_whoever_goes_on_uploads_beside_the_file_of_a_lost_worker(self):
         device, image = self._environment()
@@ -255,7 +259,7 @@ class TestOperation(FakeDeviceMixin, TransactionTestCase):
         rows.update(log="100% 'x'\n" * 120_000)
         operation.log_line("too late")
         self.assertFalse(rows.get().log.endswith("too late"))
-        journal.finish(operation, "failed", lines=["the end, 100%"])
+        run_of(operation).finish("failed", lines=["the end, 100%"])
         self.assertTrue(rows.get().log.endswith("x'\n\nthe end, 100%"))
 
     def test_progress_must_be_a_percentage(self):

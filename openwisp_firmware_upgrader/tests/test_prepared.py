@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import SimpleNamespace
 from unittest import mock
 
 from django.db import IntegrityError, connection, transaction
@@ -12,7 +11,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.test import TransactionTestCase
 
 from ..engine.install import find_older
-from ..state import due, journal, leases, update
+from ..state import due, installed, leases, update
 from ..state.prepared import Prepared, Slot
 from ..state.update import Change, FromNow
 from ..statuses import Phase
@@ -38,11 +37,7 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
         return self.model.objects.get(pk=self.operation.pk)
 
     def _write(self, run=0, **options):
-        self.operation.hold = SimpleNamespace(run=run)
-        try:
-            return update.write(self.operation, Change(**options))
-        finally:
-            self.operation.hold = None
+        return update.write(self.operation.pk, run, Change(**options))
 
     def test_every_kind_of_value_is_stored(self):
         line = "50 % of it, %s and %(this)s, ''quotes\\' \u2603"
@@ -142,9 +137,9 @@ class TestPrepared(FakeDeviceMixin, TransactionTestCase):
         firmware.update(installed=False)
         younger = self.model(device=self.operation.device, image=self.operation.image)
         younger.save()
-        journal.note_installed(self.operation)
+        installed.note_installed(self.operation)
         self.assertFalse(firmware.get().installed)
-        journal.note_installed(younger)
+        installed.note_installed(younger)
         self.assertTrue(firmware.get().installed)
 
 

@@ -19,8 +19,9 @@ from ..exceptions import (
     LeaseLost,
     RecoverableFailure,
 )
+from ..foreign_text import message_of
 from ..protocols import Operation
-from ..state import journal, keeper
+from ..state.run import Run, run_of
 
 # what a link that breaks before the flash raises; nothing was lost
 LINK_FAILURES = (SSHException, EOFError, OSError, CommandTimeoutException)
@@ -54,6 +55,10 @@ class StepRunner:
     upgrade_operation: Operation
     # monotonic time of the last write of a move
     _moved_at: float
+
+    @property
+    def _run(self) -> Run:
+        return run_of(self.upgrade_operation)
 
     def run_steps(self, **values: object) -> None:
         """Runs all steps.
@@ -93,25 +98,22 @@ class StepRunner:
         # nobody sees steps of milliseconds, but each write costs some; outside of
         # workers others may look at the row after each step
         is_soon = time.monotonic() < self._moved_at + MOVES_EVERY
-        return is_soon and keeper.watches(self.upgrade_operation)
+        return is_soon and self._run.is_watched
 
     def _record_move(self, phase: str | None, reached: int | None) -> None:
         if phase is not None or reached is not None:
-            journal.record(self.upgrade_operation, phase=phase, progress=reached)
+            self._run.record(phase=phase, progress=reached)
             self._moved_at = time.monotonic()
 
     def _reason(self, error: Exception) -> Exception:
-        held = self.upgrade_operation.hold
         outcomes = (FirmwareUpgraderException, SoftTimeLimitExceeded, DatabaseError)
-        stopped = held is not None and held.reason is not None
-        if stopped and not isinstance(error, DeviceRebooting | FlashRefused):
-            return held.reason
+        error = self._run.what_ended(error)
         if isinstance(error, LINK_FAILURES) and not isinstance(error, outcomes):
-            return RecoverableFailure(str(error) or type(error).__name__)
+            return RecoverableFailure(message_of(error))
         return error
 
     def _leave(self, error: Exception) -> None:
-        flashed = self.upgrade_operation.evidence.get("flash_sent_at")
+        flashed = self._run.evidence.flash_sent_at
         # a device that reboots, or that somebody else works on, is left alone
         untouchable = isinstance(error, DeviceRebooting | LeaseLost)
         if untouchable or (flashed and not isinstance(error, FlashRefused)):

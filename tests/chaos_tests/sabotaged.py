@@ -41,15 +41,14 @@ def without_boot_id() -> None:
 
 def without_fencing() -> None:
     """A worker that lost its lease goes on writing."""
-    from openwisp_firmware_upgrader.state import keeper, leases, update
+    from openwisp_firmware_upgrader.state import keeper, leases, stop_flag, update
 
-    def guarded(operation):
-        rows = leases.operations()
-        return rows.filter(pk=operation.pk, status="in-progress")
+    def guarded(pk, number):
+        return leases.operations().filter(pk=pk, status="in-progress")
 
     update.guarded = guarded
-    keeper.Keeper._compare = lambda self, holds: None
-    keeper.Hold.watch_clock = lambda self: None
+    keeper.Keeper._compare = lambda self, runs: None
+    stop_flag.StopFlag.watch_clock = lambda self: None
 
 
 SAFEGUARDS = {

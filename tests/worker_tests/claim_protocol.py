@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
 
@@ -33,12 +34,11 @@ from openwisp_firmware_upgrader.actions import resume_operations  # noqa: E402
 from openwisp_firmware_upgrader.engine import install, worker  # noqa: E402
 from openwisp_firmware_upgrader.exceptions import DeviceRebooting  # noqa: E402
 from openwisp_firmware_upgrader.state import (  # noqa: E402
-    journal,
-    keeper,
     leases,
     update,
     wakeups,
 )
+from openwisp_firmware_upgrader.state.run import Run, run_of  # noqa: E402
 from openwisp_firmware_upgrader.statuses import Phase  # noqa: E402
 from openwisp_firmware_upgrader.swapper import load_model  # noqa: E402
 
@@ -160,12 +160,11 @@ def upgrader_of(experiment):
         def upgrade(self, image):
             for phase in (Phase.UPLOAD, Phase.IMAGE_TEST):
                 experiment.dice()
-                journal.record(self.operation, phase=phase)
+                run_of(self.operation).record(phase=phase)
             experiment.dice()
-            evidence = {"flash_sent_at": "now"}
-            journal.record(
-                self.operation, phase=Phase.FLASH, progress=65, evidence=evidence
-            )
+            run = run_of(self.operation)
+            evidence = replace(run.evidence, flash_sent_at="now")
+            run.record(phase=Phase.FLASH, progress=65, evidence=evidence)
             with experiment.lock:
                 between = experiment.random.random() < CRASH
             if between:
@@ -181,24 +180,26 @@ def upgrader_of(experiment):
     return Upgrader
 
 
-def unguarded(operation):
+def unguarded(pk, number):
     """``guarded`` without its run number."""
-    return leases.operations().filter(pk=operation.pk, status="in-progress")
+    return leases.operations().filter(pk=pk, status="in-progress")
+
+
+def unwatched(*args, **kwargs):
+    """Returns the ``Run`` of a process whose keeper never comes to look."""
+    return Run(*args, **{**kwargs, "is_watched": False})
 
 
 def patches(experiment, guard: bool):
     """Returns what stands in for broker, keeper thread and device."""
     connection = load_any_model("connection", "DeviceConnection")
-    hold = keeper.hold
     upgrader = upgrader_of(experiment)
     known = [
         mock.patch.object(wakeups, "send", experiment.send),
         mock.patch.object(wakeups, "upgrade", experiment.publish),
         mock.patch.object(wakeups, "queue_is_empty", lambda: False),
         # a stalled process renews nothing, so nobody renews here
-        mock.patch.object(
-            keeper, "hold", lambda *a, **kw: hold(*a, **{**kw, "watched": False})
-        ),
+        mock.patch.object(worker, "Run", unwatched),
         mock.patch.object(connection, "connect", lambda self: True),
         mock.patch.object(connection, "disconnect", lambda self: None),
         mock.patch.object(connection, "connector_instance", object(), create=True),

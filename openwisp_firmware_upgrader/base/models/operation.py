@@ -21,6 +21,8 @@ from ...engine import outcomes, worker
 from ...exceptions import RecoverableFailure
 from ...protocols import JsonObject, UpgraderClass
 from ...state import journal, leases
+from ...state.decisions import Retry
+from ...state.run import Run, run_of
 from ...state.settle_batch import settle_batch
 from ...statuses import OperationStatus, Phase
 from ...swapper import get_model_name
@@ -42,11 +44,8 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     CANCELLABLE_STATUS = str(OperationStatus.IN_PROGRESS)
     STATUS_CHOICES = OperationStatus.choices
 
-    # set by the engine while a worker holds the operation
-    hold: Any = None
-
-    # the outcome, while the worker that ended the operation tells it
-    ended_by: Any = None
+    # what works on the operation in this process, see ``state.run``
+    run: Run | None = None
 
     device = models.ForeignKey(
         get_any_model_name("config", "Device"), on_delete=models.CASCADE
@@ -142,7 +141,8 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
         if self._state.adding:
             self._prepare_new(in_progress)
         # the log in memory has the buffered lines already
-        self.__dict__.pop("_pending_lines", None)
+        if self.run is not None:
+            self.run.take_lines()
         super().save(*args, **kwargs)
         if self.batch_id and not in_progress:
             settle_batch(self.batch)
@@ -174,9 +174,11 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
 
     def upgrade(self, recoverable: bool = True) -> None:
         """Upgrades the device, see ``engine.worker``."""
-        worker.run(self, recoverable=recoverable)
+        worker.upgrade(self, recoverable=recoverable)
 
     def _recoverable_failure_handler(
         self, recoverable: bool, error: RecoverableFailure
     ) -> None:
-        outcomes.recoverable_failure(self, recoverable, error)
+        decision = outcomes.retry_later(run_of(self), error, recoverable)
+        if isinstance(decision, Retry):
+            raise decision.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -18,11 +19,13 @@ from ...exceptions import (
 )
 from ...foreign_text import inline, quoted
 from ...protocols import DeviceConnection, Operation
-from ...state import journal
+from ...state.evidence import FlashAnswer
 from ...statuses import Phase, UpgradeProgress
 from . import handoff, ssh
 from .part import Part
 
+# characters of the device's answer that are kept
+ANSWER_LIMIT = 2000
 REMOVE_CONFIG_CHECKSUM = "rm /etc/openwisp/checksum 2> /dev/null"
 
 
@@ -41,12 +44,13 @@ class FlashMixin(Part):
     ]
     _flash_answer: tuple[int, str] | None = None
     _flash_sent = False
+    _attempts_before = 0
     upgrade_operation: Operation
     connection: DeviceConnection
 
     def get_upgrade_command(self, path: str) -> str:
         """Returns the command that flashes the image at ``path``."""
-        overlay = self.upgrade_operation.evidence.get("overlay") is not False
+        overlay = self._run.evidence.overlay is not False
         return self.UPGRADE_COMMAND.format(
             sysupgrade=self._SYSUPGRADE,
             flags=" ".join(self.get_flags(overlay=overlay)),
@@ -64,21 +68,22 @@ class FlashMixin(Part):
         self._judge_handoff(None if failures.empty() else failures.get())
 
     def _explain_overlay(self) -> None:
-        if self.upgrade_operation.evidence.get("overlay") is False:
+        if self._run.evidence.overlay is False:
             self.log(_("The device has no overlay: the option -c is left out."))
 
     def _announce_flash(self) -> None:
         # committed before the command goes out: from here on nobody flashes
         # again, whoever finds this row verifies the device
-        journal.record(
-            self.upgrade_operation,
+        run, now = self._run, timezone.now().isoformat()
+        self._attempts_before = run.operation.attempts
+        run.record(
             phase=Phase.FLASH,
             progress=UpgradeProgress.REFLASHING,
+            # from here on the visits of the verify phase are counted
             attempts=0,
-            evidence={"flash_sent_at": timezone.now().isoformat()},
+            evidence=replace(run.evidence, flash_sent_at=now),
         )
-        if self.upgrade_operation.hold is not None:
-            self.upgrade_operation.hold.check()
+        run.check()
 
     @classmethod
     def _call_reflash_command(
@@ -106,7 +111,6 @@ class FlashMixin(Part):
         answer = handoff.classify(code, text, error, self._false_positives)
         if error is not None and not self._flash_sent:
             answer = handoff.Handoff(handoff.NOT_SENT, answer.text)
-        evidence = {"flash_answer": {**answer._asdict(), "text": answer.text[:2000]}}
         if answer.kind == handoff.REFUSED:
             text = _("The device refused to flash the image: %(text)s")
             raise FlashRefused(text % {"text": inline(answer.text.strip())})
@@ -115,7 +119,8 @@ class FlashMixin(Part):
         if answer.kind == handoff.UNDECIDED:
             text = _("The device's answer to the flash command is unclear: %(text)s")
             self.log(text % {"text": inline(answer.text.strip())}, save=False)
-        journal.note(self.upgrade_operation, evidence)
+        found = FlashAnswer(answer.kind, answer.text[:ANSWER_LIMIT], answer.code)
+        self._run.note(replace(self._run.evidence, flash_answer=found))
         text = _(
             "SSH connection closed, will wait %(delay)s seconds for the device to "
             "reboot before it is verified."
@@ -124,10 +129,10 @@ class FlashMixin(Part):
         raise DeviceRebooting(text % {"delay": delay}, delay=delay)
 
     def _take_back(self, text: str) -> None:
-        journal.record(
-            self.upgrade_operation,
+        self._run.record(
             phase=Phase.IMAGE_TEST,
             progress=UpgradeProgress.UPLOADED,
-            evidence={"flash_sent_at": None},
+            attempts=self._attempts_before,
+            evidence=replace(self._run.evidence, flash_sent_at=None),
         )
         raise RecoverableFailure(text)

@@ -12,6 +12,8 @@ from openwisp_controller.connection.connectors.exceptions import (
 )
 from paramiko import ChannelException, SSHException
 
+from ...foreign_text import message_of, safe_str
+
 HANDED_OFF = "handed_off"
 REFUSED = "refused"
 NOT_SENT = "not_sent"
@@ -65,7 +67,7 @@ def classify(
         error: what the connector raised instead.
         false_positives: patterns of texts that look like failures but are not.
     """
-    words = text if error is None else str(error) or type(error).__name__
+    words = text if error is None else message_of(error)
     if "Connection failed" in words or _matches(false_positives, words):
         return Handoff(HANDED_OFF, words, code)
     if error is not None:
@@ -81,7 +83,7 @@ def _matches(patterns: Iterable[str], text: str) -> bool:
 
 
 def _kind_of_error(error: BaseException) -> str:
-    unopened = any(words in str(error).lower() for words in NEVER_OPENED)
+    unopened = any(words in safe_str(error).lower() for words in NEVER_OPENED)
     if isinstance(error, ChannelException) or (
         isinstance(error, SSHException) and unopened
     ):

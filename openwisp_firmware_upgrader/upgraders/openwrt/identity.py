@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from ...exceptions import RecoverableFailure, UpgradeAborted, UpgradeNotNeeded
 from ...images import read_metadata, sha256_and_size
 from ...images.release import release_of
 from ...protocols import DeviceConnection, Image, Operation
-from ...state import journal, keeper
+from ...state import keeper
 from ...statuses import UpgradeProgress
 from . import ssh
 from .facts import UUID, FactsMixin, parse_uuid
@@ -62,14 +63,15 @@ class IdentityMixin(FactsMixin):
         """Notes what the proof will be compared with."""
         release = self._read_release()
         expected, typed = self._expected_release()
-        evidence = {
-            "boot_id": self._read_boot_id(),
-            "release": vars(release),
-            "expected": vars(expected),
-            "typed": typed,
-            "overlay": self._has_overlay(),
-        }
-        journal.note(self.upgrade_operation, evidence)
+        facts = replace(
+            self._run.evidence,
+            boot_id=self._read_boot_id(),
+            release=vars(release),
+            expected=vars(expected),
+            typed=typed,
+            overlay=self._has_overlay(),
+        )
+        self._run.note(facts)
 
     def _note_expected(self) -> None:
         """Notes what the image installs, where the first half did not.
@@ -84,8 +86,8 @@ class IdentityMixin(FactsMixin):
         finally:
             image.close_file()
         expected, typed = self._expected_release()
-        evidence = {"expected": vars(expected), "typed": typed}
-        journal.record(self.upgrade_operation, evidence=evidence)
+        known = self._run.evidence
+        self._run.record(evidence=replace(known, expected=vars(expected), typed=typed))
 
     def _expected_release(self) -> tuple[Release, bool]:
         image = self._image
@@ -150,7 +152,7 @@ class IdentityMixin(FactsMixin):
         if ssh.is_open(self.connection):
             return True
         guard(self.connection.connector_instance)
-        with keeper.connecting(self.upgrade_operation, self.connection):
+        with keeper.connecting(self._run, self.connection):
             return self.connection.connect()
 
     def log(self, value: object, save: bool = True) -> None:

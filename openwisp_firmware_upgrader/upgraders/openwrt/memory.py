@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from ...exceptions import RecoverableFailure, UpgradeAborted
 from ...protocols import Operation
-from ...state import journal
 from .facts import parse_available_kib, parse_meminfo_kib
 from .part import Part
 
@@ -106,7 +106,7 @@ class MemoryMixin(Part):
 
     def _stop_non_critical_services(self) -> None:
         # written ahead: whoever ends the operation must start them again
-        journal.record(self.upgrade_operation, evidence={"services_stopped": True})
+        self._run.record(evidence=replace(self._run.evidence, services_stopped=True))
         self._non_critical_services_stopped = True
         self._for_each_service("stop")
         self._wifi("down")
@@ -116,7 +116,7 @@ class MemoryMixin(Part):
         self._wifi("up")
         self._non_critical_services_stopped = False
         self.log(_("Non critical services started, nothing was flashed."))
-        journal.record(self.upgrade_operation, evidence={"services_stopped": False})
+        self._run.record(evidence=replace(self._run.evidence, services_stopped=False))
 
     def _for_each_service(self, action: str) -> None:
         for service in self._non_critical_services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...protocols import DeviceConnection, Operation
+from ...state.run import Run
 
 
 class Part:
@@ -23,6 +24,7 @@ class Part:
     log: Any
     get_flags: Any
     check_memory: Any
+    _run: Run
     _ask: Any
     _measure: Any
     _note_expected: Any

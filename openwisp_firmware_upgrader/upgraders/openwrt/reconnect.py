@@ -8,7 +8,6 @@ from swapper import load_model as load_any_model
 
 from ...exceptions import DeviceNotReachableYet, FirmwareNotChanged, UpgradeFailed
 from ...protocols import DeviceConnection, Operation
-from ...state import keeper
 from ...statuses import UpgradeProgress
 from . import handoff, proof, ssh
 from .facts import UUID, parse_uuid
@@ -45,18 +44,18 @@ class ReconnectMixin(Part):
         self._write_checksum("" if image is None else image.checksum)
 
     def _before(self) -> proof.Before:
-        if "expected" not in self.upgrade_operation.evidence:
+        if self._run.evidence.expected is None:
             self._note_expected()
-        evidence = self.upgrade_operation.evidence
-        answer = evidence.get("flash_answer") or {}
+        known = self._run.evidence
+        answer = known.flash_answer
         return proof.Before(
-            boot_id=evidence.get("boot_id"),
-            release=Release(**evidence.get("release", {})),
-            expected=Release(**evidence.get("expected", {})),
-            typed=bool(evidence.get("typed")),
+            boot_id=known.boot_id,
+            release=Release(**known.release),
+            expected=Release(**(known.expected or {})),
+            typed=known.typed,
             uuid=parse_uuid(str(self.upgrade_operation.device_id)),
             wipes=self._discards_configuration(),
-            handed_off=answer.get("kind") == handoff.HANDED_OFF,
+            handed_off=answer is not None and answer.kind == handoff.HANDED_OFF,
         )
 
     def _discards_configuration(self) -> bool:
@@ -72,7 +71,7 @@ class ReconnectMixin(Part):
 
     def _write_checksum(self, checksum: str) -> None:
         # stored with the end, which is two commands away (decision 18)
-        if not keeper.watches(self.upgrade_operation):
+        if not self._run.is_watched:
             self.upgrade_operation.update_progress(UpgradeProgress.RECONNECTED)
         if checksum:
             self.log(_("Connected! Writing checksum to the device."), save=False)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.translation import gettext as _
 
 from ...exceptions import FirmwareUpgraderException, RecoverableFailure, UpgradeAborted
-from ...foreign_text import parse_number, quoted
+from ...foreign_text import message_of, parse_number, quoted
 from ...images import ImageStream
 from ...protocols import DeviceConnection, Operation
-from ...state import journal
 from ...statuses import UpgradeProgress
 from ..base import LINK_FAILURES
 from ..rate import Reports, Throttle
@@ -40,22 +40,23 @@ class TransferMixin(Part):
     def _unshared(self, path: str) -> str:
         # a worker that was stopped in the middle of an upload goes on for a moment
         # when it wakes up: it must not empty the file that is flashed by then
-        held = self.upgrade_operation.hold
-        if held is None or not self.upgrade_operation.evidence.get("remote_path"):
+        run = self._run
+        if not run.is_claimed or run.evidence.remote_path is None:
             return path
         folder, _slash, name = path.rpartition("/")
-        return f"{folder}/run{held.run}-{name}"
+        return f"{folder}/run{run.number}-{name}"
 
     def _take_path(self, path: str) -> None:
         """Removes what an earlier run left and notes what this one will leave."""
-        left = self.upgrade_operation.evidence.get("remote_path")
+        known = self._run.evidence
+        left = known.remote_path
         if left == path:
             return
         if left:
             command = f"rm -f {shlex.quote(left)}"
             self.exec_command(command, raise_unexpected_exit=False)
         # stored before the upload: whoever ends the operation must remove the file
-        journal.note(self.upgrade_operation, {"remote_path": path})
+        self._run.note(replace(known, remote_path=path))
 
     def upload(self, image_file: BinaryIO, remote_path: str) -> None:
         """Makes room, uploads the image and compares its SHA-256.
@@ -69,7 +70,7 @@ class TransferMixin(Part):
         self._take_path(remote_path)
         self.check_memory(image_file)
         checksum, size = self._measure(image_file)
-        journal.store_notes(self.upgrade_operation)
+        self._run.store_notes()
         stream = ImageStream(image_file, size, self._on_piece(size))
         failure = self._send(stream, remote_path)
         self._verify_upload(remote_path, checksum, size, failure)
@@ -88,26 +89,22 @@ class TransferMixin(Part):
             if isinstance(error, TimeoutError):
                 # the link is silent: tidying up over it would wait again
                 self.disconnect()
-            raise RecoverableFailure(str(error) or type(error).__name__) from error
+            raise RecoverableFailure(message_of(error)) from error
         return None
 
     def _on_piece(self, size: int) -> Callable[[int], None]:
         start, end = UpgradeProgress.CHECKSUM_VERIFIED, UpgradeProgress.UPLOADED
         shown = [time.monotonic()]
-        operation = self.upgrade_operation
+        run = self._run
         throttle = Throttle()
 
-        def check() -> None:
-            if operation.hold is not None:
-                operation.hold.check()
-
         def on_piece(sent: int) -> None:
-            check()
-            throttle.wait(sent, check)
+            run.check()
+            throttle.wait(sent, run.check)
             if sent and time.monotonic() > shown[0] + reports.pause:
                 shown[0] = time.monotonic()
                 progress = start + (end - start) * sent // max(size, 1)
-                journal.record(operation, progress=min(progress, end))
+                run.record(progress=min(progress, end))
 
         return on_piece
 
@@ -118,7 +115,7 @@ class TransferMixin(Part):
             problem = self._find_difference(path, checksum, size)
         except LINK_FAILURES as error:
             cause = failure or error
-            raise RecoverableFailure(str(cause) or type(cause).__name__) from error
+            raise RecoverableFailure(message_of(cause)) from error
         if problem:
             raise RecoverableFailure(problem)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
@@ -125,13 +126,11 @@ class OpenWrt(
         ssh.hang_up(self.connection)
 
     def _check_cancellation(self) -> None:
-        operation = self.upgrade_operation
-        if operation.hold is not None:
-            operation.hold.check()
-            # a cancel is told within a second, and no write goes past it
-            if operation.hold.is_watched:
-                return
-        if journal.status_of(operation) == OperationStatus.CANCELLED:
+        self._run.check()
+        # a cancel is told within a second, and no write goes past it
+        if self._run.is_watched:
+            return
+        if journal.status_of(self.upgrade_operation) == OperationStatus.CANCELLED:
             self.clean_up()
             raise UpgradeCancelled
 
@@ -153,12 +152,13 @@ class OpenWrt(
             self.disconnect()
 
     def _has_left_something(self) -> bool:
-        evidence = self.upgrade_operation.evidence
-        return bool(
-            self._non_critical_services_stopped
-            or evidence.get("services_stopped")
-            or evidence.get("remote_path")
+        return (
+            self._has_stopped_services() or self._run.evidence.remote_path is not None
         )
+
+    def _has_stopped_services(self) -> bool:
+        stopped = self._run.evidence.services_stopped
+        return self._non_critical_services_stopped or stopped
 
     def _tidy_up(self, end: float) -> None:
         connector = self.connection.connector_instance
@@ -167,15 +167,13 @@ class OpenWrt(
             if not answers(self.connection):
                 raise OSError("the SSH port does not answer")
             guard(connector)
-            with keeper.connecting(self.upgrade_operation, self.connection):
+            with keeper.connecting(self._run, self.connection):
                 connector.connect()
-        evidence = self.upgrade_operation.evidence
-        if self._non_critical_services_stopped or evidence.get("services_stopped"):
+        if self._has_stopped_services():
             self._say(_("Starting non critical services again..."))
             self._restart_services(end)
             self._say(_("Non critical services started."))
-        path = evidence.get("remote_path")
-        if path:
+        if path := self._run.evidence.remote_path:
             self._quick(f"rm -f {shlex.quote(path)}", end)
         self._forget_what_was_left()
 
@@ -191,10 +189,10 @@ class OpenWrt(
 
     def _say(self, line: str) -> None:
         # a cancelled operation's log may still grow, its status may not change
-        journal.append(self.upgrade_operation, line)
+        self._run.log_unguarded(line)
 
     def _forget_what_was_left(self) -> None:
         self._non_critical_services_stopped = False
-        left = {"services_stopped": False, "remote_path": None}
-        self.upgrade_operation.evidence.update(left)
-        journal.note_clean(self.upgrade_operation, left)
+        known = self._run.evidence
+        clean = replace(known, services_stopped=False, remote_path=None)
+        self._run.mark_device_clean(clean)
