@@ -19,7 +19,7 @@ PROGRESS_EVERY = 0.5
 
 
 def connect_live_events() -> None:
-    """Connects the publishers to the signals of the journal."""
+    """Connects the publishers to the signals of runs."""
     upgrade_operation_recorded.connect(
         recorded, dispatch_uid="firmware_upgrader.live_events"
     )

@@ -1,4 +1,4 @@
-"""Tells the rest of the process what the journal has stored."""
+"""Announces to the rest of the process what a run has stored."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from ..upgraders.openwrt.facts import (
     parse_sha256,
     parse_uuid,
 )
-from .devices import BEFORE, FakeDeviceMixin, reached
+from .devices import BEFORE, FakeDeviceMixin, Speechless, reached
 
 MANY_DIGITS = "9" * 5000
 BRACKETS = "[" * 29_000
@@ -82,13 +82,6 @@ def image_with(text):
     size = len(text.encode("utf-8", "surrogatepass")) + 8 + TRAILER.size
     trailer = TRAILER.pack(MAGIC, crc32_of([body]), INFO, size)
     return SimpleUploadedFile("openwrt.bin", body + trailer)
-
-
-class Speechless(Exception):
-    """As jsonschema's, when its message is a lazy translation."""
-
-    def __str__(self):
-        return None
 
 
 class TestParsers(SimpleTestCase):

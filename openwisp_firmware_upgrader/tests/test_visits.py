@@ -32,7 +32,7 @@ from ..exceptions import (
 from ..statuses import Phase
 from ..swapper import load_model
 from ..upgraders.openwrt import OpenWrt
-from .devices import AFTER, FakeDeviceMixin, reached
+from .devices import AFTER, FakeDeviceMixin, Speechless, reached
 
 DeviceConnection = load_any_model("connection", "DeviceConnection")
 
@@ -77,13 +77,6 @@ FOREIGN = [
     controller.NoWorkingDeviceConnectionError,
 ]
 TAKE_A_CONNECTION = (controller.NoWorkingDeviceConnectionError,)
-
-
-class Speechless(Exception):
-    """As jsonschema's, when its message is a lazy translation."""
-
-    def __str__(self):
-        return None
 
 
 # after these nothing of the worker runs any more
