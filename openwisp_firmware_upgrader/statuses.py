@@ -61,6 +61,9 @@ FIRST_HALF = frozenset({Phase.QUEUED, Phase.PREFLIGHT, Phase.UPLOAD, Phase.IMAGE
 # the device may have been flashed: only the proof may go on
 SECOND_HALF = frozenset({Phase.FLASH, Phase.REBOOT, Phase.VERIFY})
 
+# the visits to the device are what ``attempts`` counts, not the attempts to flash it
+VISITED = frozenset({Phase.REBOOT, Phase.VERIFY})
+
 # nobody holds a worker slot or a connection in these
 WAITING = frozenset({Phase.QUEUED, Phase.REBOOT})
 

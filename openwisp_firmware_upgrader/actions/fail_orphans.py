@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ..engine.verify import has_been_flashed
 from ..state import keeper, leases
+from ..state.evidence import has_been_flashed
 from ..state.run import Run
 from ..state.settle_batch import settle_ended
 from ..statuses import OperationStatus

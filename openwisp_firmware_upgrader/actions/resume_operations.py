@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -17,7 +17,7 @@ from ..state import concurrency, leases, wakeups
 from ..state.evidence import LEGACY, NOT_LEGACY
 from ..state.run import run_of
 from ..state.settle_batch import settle_abandoned, settle_ended
-from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
+from ..statuses import FIRST_HALF, SECOND_HALF, VISITED, OperationStatus, Phase
 from .launch_batch import continue_launches, launches_not_begun
 
 logger = logging.getLogger(__name__)
@@ -65,21 +65,26 @@ def _in_progress() -> QuerySet[Operation]:
 
 
 def take_back_expired() -> int:
-    """Takes the lease from workers that died; the run counts as an attempt.
+    """Takes the lease from workers that died.
+
+    A run of the install phase counts as an attempt; a visit to a flashed device was
+    counted when it began.
 
     Returns how many operations are due now because of it.
     """
     expired = _in_progress().filter(lease_expires_at__lt=Now())
     fenced = {
         "runs": F("runs") + 1,
-        "attempts": F("attempts") + 1,
         "lease_expires_at": None,
         "next_run_at": Now(),
     }
+    visits = Case(When(phase__in=VISITED, then=F("attempts")), default=0)
     # a row may be flashed between the two: it is left to the next scan then
     flashed, others = Q(phase__in=SECOND_HALF), ~Q(phase__in=SECOND_HALF)
-    taken = expired.filter(flashed).update(**fenced, phase=Phase.REBOOT)
-    return taken + expired.filter(others).update(**fenced)
+    verify = {**fenced, "phase": Phase.REBOOT, "attempts": visits}
+    install = {**fenced, "attempts": F("attempts") + 1}
+    taken = expired.filter(flashed).update(**verify)
+    return taken + expired.filter(others).update(**install)
 
 
 def _due() -> QuerySet[Operation]:

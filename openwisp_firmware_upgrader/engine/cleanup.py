@@ -31,8 +31,6 @@ def clean_up_cancelled(operation_id: PrimaryKey, run: int | None) -> bool:
     operation = leases.operations().select_related("device").get(pk=operation_id)
     limit = app_settings.TASK_TIMEOUT
     visit = Run(operation, run + 1, limit=limit, lease=seconds, is_watched=True)
-    # the cancel that it tidies up after must not cut its connection
-    visit.was_cut = True
     with keeper.running(visit):
         _clean_up(visit)
     leases.release(operation_id, run + 1)

@@ -29,10 +29,11 @@ from ..foreign_text import inline, message_of, quoted
 from ..protocols import DeviceConnection
 from ..state import journal, leases
 from ..state.decisions import Decision, Done, Retry, Wake
+from ..state.evidence import has_been_flashed
 from ..state.resilience import LOST
 from ..state.run import Run
 from ..state.settle_batch import settle_ended
-from ..statuses import FIRST_HALF, SECOND_HALF, OperationStatus, Phase
+from ..statuses import VISITED, OperationStatus, Phase
 from ..upgraders.openwrt import OpenWrt
 from .retry_policy import retry_delay
 
@@ -40,6 +41,15 @@ logger = logging.getLogger(__name__)
 
 # once the flash was announced everything else waits for the proof
 MAY_END_FLASHED = (FlashRefused, LeaseLost, DeviceRebooting, *LOST)
+
+# what says nothing of the device
+NOT_THE_DEVICE = (
+    TimeLimitExceeded,
+    SoftTimeLimitExceeded,
+    DatabaseError,
+    BrokerError,
+    RedisError,
+)
 
 # takes the run, what ended the visit, and whether another attempt is allowed
 Conclusion: TypeAlias = Callable[[Run, BaseException, bool], Decision]
@@ -53,11 +63,18 @@ def apply(run: Run, error: BaseException, *, recoverable: bool) -> Decision:
         error: what ended the visit.
         recoverable: whether another attempt is allowed.
     """
-    in_verify_phase = run.operation.phase in SECOND_HALF
-    may_be_flashed = in_verify_phase or run.evidence.flash_sent_at
-    if may_be_flashed and not isinstance(error, MAY_END_FLASHED):
+    if _needs_a_visit(run, error):
         return wait_for_reboot(run, lines=_text_of(error))
     return _conclusion_of(error)(run, error, recoverable)
+
+
+def _needs_a_visit(run: Run, error: BaseException) -> bool:
+    if isinstance(error, MAY_END_FLASHED):
+        return False
+    if run.operation.phase in VISITED or run.evidence.flash_sent_at:
+        return True
+    # an upgrader that announces no flash knows what its own errors mean
+    return isinstance(error, NOT_THE_DEVICE) and has_been_flashed(run.operation)
 
 
 def end_by_verdict(run: Run, error: FirmwareUpgraderException | None) -> Decision:
@@ -115,7 +132,7 @@ def wait_for_reboot(
     if delay is None:
         delay = OpenWrt.RECONNECT_DELAY
     # until now the attempts of the other phase were counted
-    attempts = 0 if run.operation.phase in FIRST_HALF else None
+    attempts = None if run.operation.phase in VISITED else 0
     if run.suspend(phase=Phase.REBOOT, delay=delay, lines=lines, attempts=attempts):
         return Wake(delay)
     return relinquish(run)

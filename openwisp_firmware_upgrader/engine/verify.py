@@ -24,12 +24,11 @@ from ..exceptions import (
     UpgradeFailed,
 )
 from ..foreign_text import message_of, safe_str
-from ..protocols import DeviceConnection, Operation, Upgrader
+from ..protocols import DeviceConnection, Upgrader
 from ..state.decisions import Decision
-from ..state.evidence import Evidence
 from ..state.resilience import LOST
 from ..state.run import Run
-from ..statuses import FIRST_HALF, SECOND_HALF, Phase, UpgradeProgress
+from ..statuses import VISITED, Phase
 from ..upgraders.openwrt import OpenWrt
 from ..upgraders.probe import answers
 from .connections import close, connections_of, open_connection
@@ -60,16 +59,6 @@ NO_VERDICT = (
 )
 
 
-def has_been_flashed(operation: Operation) -> bool:
-    """Tells whether the device may have been flashed by this operation."""
-    return bool(
-        operation.phase in SECOND_HALF
-        or Evidence.load(operation.evidence).flash_sent_at
-        # upgraders of third parties report nothing but the progress
-        or operation.progress >= UpgradeProgress.REFLASHING
-    )
-
-
 def verify_device(run: Run) -> Decision:
     """Makes one visit to prove that the upgrade worked.
 
@@ -83,7 +72,7 @@ def verify_device(run: Run) -> Decision:
     worker may go on.
     """
     # so far the attempts of the install phase may have been counted
-    before = 0 if run.operation.phase in FIRST_HALF else run.operation.attempts
+    before = run.operation.attempts if run.operation.phase in VISITED else 0
     attempts = before + 1
     run.record(phase=Phase.VERIFY, attempts=attempts)
     upgrader_class: type = OpenWrt
@@ -206,7 +195,8 @@ def _verdict_of(error: Exception) -> FirmwareUpgraderException | None:
 
 
 def _max_visits(upgrader_class: type) -> float:
-    return _option(upgrader_class, "RECONNECT_MAX_RETRIES")
+    # one look is the least
+    return max(1, _option(upgrader_class, "RECONNECT_MAX_RETRIES"))
 
 
 def _option(upgrader_class: type, name: str) -> float:

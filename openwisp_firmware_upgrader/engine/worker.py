@@ -17,13 +17,14 @@ from ..protocols import Operation, PrimaryKey
 from ..state import concurrency, due, keeper, leases, wakeups
 from ..state.clock import nap
 from ..state.decisions import Decision, Done, Retry
+from ..state.evidence import has_been_flashed
 from ..state.run import Run, run_of
 from ..statuses import OperationStatus
 from . import outcomes
 from .cleanup import clean_up_cancelled
 from .install import abort_if_younger, install_image
 from .retry_policy import is_recoverable
-from .verify import has_been_flashed, verify_device
+from .verify import verify_device
 
 logger = logging.getLogger(__name__)
 

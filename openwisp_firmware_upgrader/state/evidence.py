@@ -12,7 +12,8 @@ from typing import TypeAlias
 from django.db.models import Q
 
 from ..foreign_text import clean_json
-from ..protocols import JsonObject
+from ..protocols import JsonObject, Operation
+from ..statuses import SECOND_HALF, UpgradeProgress
 
 # what a device or an image says of a release: description, version, revision
 ReleaseFacts: TypeAlias = Mapping[str, str | None]
@@ -95,6 +96,16 @@ class Evidence:
         facts = {name: found[name] for name in KNOWN if found[name] != DEFAULTS[name]}
         stored: JsonObject = clean_json({**self.others, **facts})
         return stored
+
+
+def has_been_flashed(operation: Operation) -> bool:
+    """Tells whether the device may have been flashed by this operation."""
+    return bool(
+        operation.phase in SECOND_HALF
+        or Evidence.load(operation.evidence).flash_sent_at
+        # upgraders of third parties report nothing but the progress
+        or operation.progress >= UpgradeProgress.REFLASHING
+    )
 
 
 KNOWN = {each.name for each in fields(Evidence)} - {"others"}

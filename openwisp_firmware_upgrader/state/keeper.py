@@ -102,7 +102,7 @@ class Keeper:
             number, status = found.get(run.operation.pk, (None, None))
             if number != run.number:
                 run.stop.set(LeaseLost())
-            elif status == OperationStatus.CANCELLED:
+            elif status == OperationStatus.CANCELLED and not run.follows_cancel:
                 run.stop.set(UpgradeCancelled())
 
     def _renew(self, runs: list[Run]) -> None:
@@ -197,4 +197,14 @@ def running(run: Run) -> Iterator[Run]:
     finally:
         if keeper is not None:
             keeper.remove(run)
-        run.operation.run = None
+        run.operation.run = _remainder(run)
+
+
+def _remainder(run: Run) -> Run | None:
+    # inside of somebody's transaction the end is announced later than this; lines
+    # that could not be stored go with the next ones
+    if run.outcome is None and not run.lines:
+        return None
+    left = Run(run.operation)
+    left.outcome, left.lines = run.outcome, run.take_lines()
+    return left

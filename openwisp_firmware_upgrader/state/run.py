@@ -48,6 +48,7 @@ class Run:
         connection: the device connection to cut, once there is one.
         connected_by: monotonic time at which it must be open, None while none opens.
         was_cut: whether the keeper has cut it.
+        follows_cancel: whether it only tidies up after a cancel.
         lines: log lines that the next write stores.
         decision: what follows from this visit, once it is known.
         outcome: what ended the operation, once it has ended.
@@ -67,8 +68,6 @@ class Run:
         """Begins; see `keeper.running`.
 
         Arguments:
-            operation: the operation.
-            number: the run number of the claim.
             limit: seconds this visit may take.
             lease: length of the lease in seconds.
             is_watched: False where no thread may be started.
@@ -80,6 +79,7 @@ class Run:
         self.connection: DeviceConnection | None = None
         self.connected_by: float | None = None
         self.was_cut = False
+        self.follows_cancel = operation.status == OperationStatus.CANCELLED
         self.lines: list[str] = []
         self.outcome: BaseException | None = None
         self.decision: Decision | None = None

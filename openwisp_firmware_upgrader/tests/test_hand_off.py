@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from unittest import mock
 
+from django.db import IntegrityError
 from django.db.models.signals import post_save
 from django.test import TransactionTestCase
 from django.utils import timezone
 from paramiko import SSHException
 
-from ..engine import cleanup, connections, install
-from ..exceptions import DeviceRebooting, RecoverableFailure, TimeLimitExceeded
+from ..engine import cleanup, connections, install, outcomes, worker
+from ..exceptions import (
+    DeviceRebooting,
+    RecoverableFailure,
+    TimeLimitExceeded,
+    UpgradeAborted,
+    UpgradeFailed,
+)
 from ..signals import upgrade_half_ending, upgrade_operation_recorded
-from ..state import keeper, stop_flag
+from ..state import keeper, leases, stop_flag
+from ..state.decisions import Retry
+from ..state.run import Run
 from ..statuses import Phase
 from ..swapper import load_model
 from ..upgraders.openwrt import OpenWrt
@@ -85,6 +93,56 @@ class TestHandOff(FakeDeviceMixin, TransactionTestCase):
         operation.refresh_from_db()
         self.assertEqual(operation.status, "success", operation.log)
 
+    def test_what_an_upgrader_says_of_its_own_flash_counts(self):
+        device, image = self._environment()
+        ends = {
+            UpgradeAborted: ("aborted", Phase.DONE),
+            UpgradeFailed: ("failed", Phase.DONE),
+            RecoverableFailure: ("in-progress", Phase.QUEUED),
+            TimeLimitExceeded: ("in-progress", Phase.REBOOT),
+            IntegrityError: ("in-progress", Phase.REBOOT),
+        }
+        for kind, end in ends.items():
+            operation = self._new(device, image)
+            number = leases.claim(operation.pk, seconds=60)
+            with self.subTest(kind=kind), keeper.running(Run(operation, number)) as run:
+                run.record(phase=Phase.FLASH)
+                outcomes.apply(run, kind("why"), recoverable=True)
+            operation.refresh_from_db()
+            self.assertEqual((operation.status, operation.phase), end)
+            operation.delete()
+
+    def test_a_failure_that_an_override_hands_on_is_stored_once(self):
+        device, image = self._environment()
+        operation = self._new(device, image)
+        number = leases.claim(operation.pk, seconds=60)
+
+        def upgrade(self, recoverable=True):
+            error = RecoverableFailure("once")
+            self._recoverable_failure_handler(recoverable, error)
+
+        overridden = mock.patch.object(type(operation), "upgrade", upgrade)
+        with keeper.running(Run(operation, number)) as run, overridden:
+            decision = worker._carry_out(run, recoverable=True)
+        operation.refresh_from_db()
+        self.assertIsInstance(decision, Retry)
+        self.assertEqual((operation.attempts, operation.log.count("once")), (1, 1))
+        self.assertEqual(operation.evidence, {"failures": 1})
+
+    def test_what_is_left_of_a_run_goes_on_with_the_operation(self):
+        device, image = self._environment()
+        operation = self._new(device, image)
+        error = UpgradeFailed("why")
+        number = leases.claim(operation.pk, seconds=60)
+        with keeper.running(Run(operation, number)) as run:
+            run.log("not stored yet", save=False)
+            run.outcome = error
+        self.assertIs(operation.run.outcome, error)
+        self.assertFalse(operation.run.is_claimed)
+        operation.log_line("the next line")
+        operation.refresh_from_db()
+        self.assertEqual(operation.log, "not stored yet\nthe next line")
+
     def test_a_flash_command_that_was_not_sent_counts_as_attempt(self):
         device, image = self._environment()
         operation = self._operation(device, image)
@@ -119,8 +177,8 @@ class TestHandOff(FakeDeviceMixin, TransactionTestCase):
 
 
 class TestCleaningUp(FakeDeviceMixin, TransactionTestCase):
-    @mock.patch.object(stop_flag, "GRACE", 0)
-    def test_the_cancel_it_follows_does_not_cut_its_connection(self):
+    @mock.patch.object(stop_flag, "GRACE", -1)
+    def test_the_cancel_it_follows_does_not_cut_its_connection_a_deadline_does(self):
         device, image = self._environment()
         evidence = {"remote_path": "/tmp/image.bin"}
         operation = self._operation(device, image)
@@ -134,11 +192,12 @@ class TestCleaningUp(FakeDeviceMixin, TransactionTestCase):
 
         def clean_up(upgrader):
             run = upgrader.upgrade_operation.run
-            while run.stop.reason is None:
-                threading.Event().wait(0.01)
+            keeper.the_keeper()._look_after([run])
+            seen.append((run.stop.reason, fake.is_connected))
+            run.stop.set(TimeLimitExceeded())
             keeper.the_keeper()._look_after([run])
             seen.append(fake.is_connected)
 
         with reached(fake), mock.patch.object(OpenWrt, "clean_up", clean_up):
             self.assertTrue(cleanup.clean_up_cancelled(operation.pk, 1))
-        self.assertEqual(seen, [True])
+        self.assertEqual(seen, [(None, True), False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -12,6 +13,7 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.test import TransactionTestCase
+from django.utils import timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kombu.exceptions import OperationalError as BrokerError
@@ -23,6 +25,7 @@ from redis.exceptions import RedisError
 from swapper import load_model as load_any_model
 
 from .. import exceptions
+from ..actions.resume_operations import take_back_expired
 from ..engine import connections, outcomes, verify, worker
 from ..exceptions import (
     RecoverableFailure,
@@ -142,6 +145,12 @@ class VisitsMixin(FakeDeviceMixin):
         rows.update(**start)
         operation.refresh_from_db()
 
+    def _expire(self, rows):
+        # as when a worker has died and the next tick comes
+        past = timezone.now() - timedelta(seconds=9)
+        rows.filter(status="in-progress").update(lease_expires_at=past)
+        take_back_expired()
+
 
 class TestVisits(VisitsMixin, TransactionTestCase):
     def test_an_operation_ends_whatever_is_raised(self):
@@ -181,8 +190,7 @@ class TestVisits(VisitsMixin, TransactionTestCase):
         rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
         with mock.patch.object(worker, "verify_device", failing_visit):
             while operation.status == "in-progress" and len(made) < 2 * VISITS:
-                # as when the lease of a dead worker has run out
-                rows.update(lease_expires_at=None)
+                self._expire(rows)
                 with suppress(*DEADLY):
                     rows.get().upgrade(recoverable=False)
                 operation.refresh_from_db()
@@ -223,7 +231,7 @@ class TestVisits(VisitsMixin, TransactionTestCase):
             for _life in range(VISITS):
                 with self.assertRaises(SystemExit):
                     operation.upgrade(recoverable=False)
-                rows.update(lease_expires_at=None)
+                self._expire(rows)
                 operation = rows.get()
             operation.upgrade(recoverable=False)
         operation.refresh_from_db()
@@ -231,14 +239,34 @@ class TestVisits(VisitsMixin, TransactionTestCase):
         self.assertEqual(operation.status, "failed")
         self.assertIn("the worker ended during the last attempt", operation.log)
 
-    def test_visits_are_not_added_to_the_attempts_of_the_install_phase(self):
-        # as an upgrader of a third party leaves it, that writes nothing but progress
-        operation, fake = self._flashed(phase=Phase.PREFLIGHT, attempts=VISITS)
-        with reached(fake):
+    def test_a_worker_that_dies_during_the_flash_costs_no_visit(self):
+        operation, fake = self._flashed(phase=Phase.FLASH, runs=1)
+        rows = load_model("UpgradeOperation").objects.filter(pk=operation.pk)
+        self._expire(rows)
+        operation.refresh_from_db()
+        self.assertEqual((operation.phase, operation.attempts), (Phase.REBOOT, 0))
+        with reached(fake), mock.patch.object(OpenWrt, "RECONNECT_MAX_RETRIES", 1):
             operation.upgrade(recoverable=False)
         operation.refresh_from_db()
         self.assertEqual(operation.status, "success", operation.log)
-        self.assertEqual(operation.attempts, 1)
+
+    def test_one_look_is_the_least(self):
+        operation, fake = self._flashed()
+        with reached(fake), mock.patch.object(OpenWrt, "RECONNECT_MAX_RETRIES", 0):
+            operation.upgrade(recoverable=False)
+        operation.refresh_from_db()
+        self.assertEqual(operation.status, "success", operation.log)
+
+    def test_visits_are_not_added_to_the_attempts_of_the_install_phase(self):
+        # as upgraders of third parties leave it, that announce no flash
+        operation, fake = self._flashed()
+        for phase in (Phase.PREFLIGHT, Phase.FLASH):
+            self._set(operation, phase=phase, attempts=VISITS)
+            with self.subTest(phase=phase), reached(fake):
+                operation.upgrade(recoverable=False)
+                operation.refresh_from_db()
+                self.assertEqual(operation.status, "success", operation.log)
+                self.assertEqual(operation.attempts, 1)
 
     def test_credentials_whose_connector_cannot_be_built(self):
         operation, _fake = self._flashed()

@@ -57,7 +57,7 @@ class StepRunner:
     _moved_at: float
 
     @property
-    def _run(self) -> Run:
+    def _engine_run(self) -> Run:
         return run_of(self.upgrade_operation)
 
     def run_steps(self, **values: object) -> None:
@@ -98,22 +98,22 @@ class StepRunner:
         # nobody sees steps of milliseconds, but each write costs some; outside of
         # workers others may look at the row after each step
         is_soon = time.monotonic() < self._moved_at + MOVES_EVERY
-        return is_soon and self._run.is_watched
+        return is_soon and self._engine_run.is_watched
 
     def _record_move(self, phase: str | None, reached: int | None) -> None:
         if phase is not None or reached is not None:
-            self._run.record(phase=phase, progress=reached)
+            self._engine_run.record(phase=phase, progress=reached)
             self._moved_at = time.monotonic()
 
     def _reason(self, error: Exception) -> Exception:
         outcomes = (FirmwareUpgraderException, SoftTimeLimitExceeded, DatabaseError)
-        error = self._run.what_ended(error)
+        error = self._engine_run.what_ended(error)
         if isinstance(error, LINK_FAILURES) and not isinstance(error, outcomes):
             return RecoverableFailure(message_of(error))
         return error
 
     def _leave(self, error: Exception) -> None:
-        flashed = self._run.evidence.flash_sent_at
+        flashed = self._engine_run.evidence.flash_sent_at
         # a device that reboots, or that somebody else works on, is left alone
         untouchable = isinstance(error, DeviceRebooting | LeaseLost)
         if untouchable or (flashed and not isinstance(error, FlashRefused)):

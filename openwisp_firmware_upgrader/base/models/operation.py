@@ -179,6 +179,7 @@ class AbstractUpgradeOperation(UpgradeOptionsMixin, TimeStampedEditableModel):
     def _recoverable_failure_handler(
         self, recoverable: bool, error: RecoverableFailure
     ) -> None:
-        decision = outcomes.retry_later(run_of(self), error, recoverable)
-        if isinstance(decision, Retry):
-            raise decision.error
+        run = run_of(self)
+        run.decision = outcomes.retry_later(run, error, recoverable)
+        if isinstance(run.decision, Retry):
+            raise run.decision.error

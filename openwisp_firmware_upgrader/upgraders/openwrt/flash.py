@@ -50,7 +50,7 @@ class FlashMixin(Part):
 
     def get_upgrade_command(self, path: str) -> str:
         """Returns the command that flashes the image at ``path``."""
-        overlay = self._run.evidence.overlay is not False
+        overlay = self._engine_run.evidence.overlay is not False
         return self.UPGRADE_COMMAND.format(
             sysupgrade=self._SYSUPGRADE,
             flags=" ".join(self.get_flags(overlay=overlay)),
@@ -68,13 +68,13 @@ class FlashMixin(Part):
         self._judge_handoff(None if failures.empty() else failures.get())
 
     def _explain_overlay(self) -> None:
-        if self._run.evidence.overlay is False:
+        if self._engine_run.evidence.overlay is False:
             self.log(_("The device has no overlay: the option -c is left out."))
 
     def _announce_flash(self) -> None:
         # committed before the command goes out: from here on nobody flashes
         # again, whoever finds this row verifies the device
-        run, now = self._run, timezone.now().isoformat()
+        run, now = self._engine_run, timezone.now().isoformat()
         self._attempts_before = run.operation.attempts
         run.record(
             phase=Phase.FLASH,
@@ -120,7 +120,7 @@ class FlashMixin(Part):
             text = _("The device's answer to the flash command is unclear: %(text)s")
             self.log(text % {"text": inline(answer.text.strip())}, save=False)
         found = FlashAnswer(answer.kind, answer.text[:ANSWER_LIMIT], answer.code)
-        self._run.note(replace(self._run.evidence, flash_answer=found))
+        self._engine_run.note(replace(self._engine_run.evidence, flash_answer=found))
         text = _(
             "SSH connection closed, will wait %(delay)s seconds for the device to "
             "reboot before it is verified."
@@ -129,10 +129,10 @@ class FlashMixin(Part):
         raise DeviceRebooting(text % {"delay": delay}, delay=delay)
 
     def _take_back(self, text: str) -> None:
-        self._run.record(
+        self._engine_run.record(
             phase=Phase.IMAGE_TEST,
             progress=UpgradeProgress.UPLOADED,
             attempts=self._attempts_before,
-            evidence=replace(self._run.evidence, flash_sent_at=None),
+            evidence=replace(self._engine_run.evidence, flash_sent_at=None),
         )
         raise RecoverableFailure(text)

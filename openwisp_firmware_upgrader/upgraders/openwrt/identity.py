@@ -64,14 +64,14 @@ class IdentityMixin(FactsMixin):
         release = self._read_release()
         expected, typed = self._expected_release()
         facts = replace(
-            self._run.evidence,
+            self._engine_run.evidence,
             boot_id=self._read_boot_id(),
             release=vars(release),
             expected=vars(expected),
             typed=typed,
             overlay=self._has_overlay(),
         )
-        self._run.note(facts)
+        self._engine_run.note(facts)
 
     def _note_expected(self) -> None:
         """Notes what the image installs, where the first half did not.
@@ -86,8 +86,10 @@ class IdentityMixin(FactsMixin):
         finally:
             image.close_file()
         expected, typed = self._expected_release()
-        known = self._run.evidence
-        self._run.record(evidence=replace(known, expected=vars(expected), typed=typed))
+        known = self._engine_run.evidence
+        self._engine_run.record(
+            evidence=replace(known, expected=vars(expected), typed=typed)
+        )
 
     def _expected_release(self) -> tuple[Release, bool]:
         image = self._image
@@ -152,7 +154,7 @@ class IdentityMixin(FactsMixin):
         if ssh.is_open(self.connection):
             return True
         guard(self.connection.connector_instance)
-        with keeper.connecting(self._run, self.connection):
+        with keeper.connecting(self._engine_run, self.connection):
             return self.connection.connect()
 
     def log(self, value: object, save: bool = True) -> None:

@@ -106,7 +106,7 @@ class MemoryMixin(Part):
 
     def _stop_non_critical_services(self) -> None:
         # written ahead: whoever ends the operation must start them again
-        self._run.record(evidence=replace(self._run.evidence, services_stopped=True))
+        self._note_services(stopped=True)
         self._non_critical_services_stopped = True
         self._for_each_service("stop")
         self._wifi("down")
@@ -116,7 +116,11 @@ class MemoryMixin(Part):
         self._wifi("up")
         self._non_critical_services_stopped = False
         self.log(_("Non critical services started, nothing was flashed."))
-        self._run.record(evidence=replace(self._run.evidence, services_stopped=False))
+        self._note_services(stopped=False)
+
+    def _note_services(self, *, stopped: bool) -> None:
+        run = self._engine_run
+        run.record(evidence=replace(run.evidence, services_stopped=stopped))
 
     def _for_each_service(self, action: str) -> None:
         for service in self._non_critical_services:

@@ -24,7 +24,7 @@ class Part:
     log: Any
     get_flags: Any
     check_memory: Any
-    _run: Run
+    _engine_run: Run
     _ask: Any
     _measure: Any
     _note_expected: Any

@@ -44,9 +44,9 @@ class ReconnectMixin(Part):
         self._write_checksum("" if image is None else image.checksum)
 
     def _before(self) -> proof.Before:
-        if self._run.evidence.expected is None:
+        if self._engine_run.evidence.expected is None:
             self._note_expected()
-        known = self._run.evidence
+        known = self._engine_run.evidence
         answer = known.flash_answer
         return proof.Before(
             boot_id=known.boot_id,
@@ -71,7 +71,7 @@ class ReconnectMixin(Part):
 
     def _write_checksum(self, checksum: str) -> None:
         # stored with the end, which is two commands away (decision 18)
-        if not self._run.is_watched:
+        if not self._engine_run.is_watched:
             self.upgrade_operation.update_progress(UpgradeProgress.RECONNECTED)
         if checksum:
             self.log(_("Connected! Writing checksum to the device."), save=False)

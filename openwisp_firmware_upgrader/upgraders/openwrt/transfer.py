@@ -40,7 +40,7 @@ class TransferMixin(Part):
     def _unshared(self, path: str) -> str:
         # a worker that was stopped in the middle of an upload goes on for a moment
         # when it wakes up: it must not empty the file that is flashed by then
-        run = self._run
+        run = self._engine_run
         if not run.is_claimed or run.evidence.remote_path is None:
             return path
         folder, _slash, name = path.rpartition("/")
@@ -48,7 +48,7 @@ class TransferMixin(Part):
 
     def _take_path(self, path: str) -> None:
         """Removes what an earlier run left and notes what this one will leave."""
-        known = self._run.evidence
+        known = self._engine_run.evidence
         left = known.remote_path
         if left == path:
             return
@@ -56,7 +56,7 @@ class TransferMixin(Part):
             command = f"rm -f {shlex.quote(left)}"
             self.exec_command(command, raise_unexpected_exit=False)
         # stored before the upload: whoever ends the operation must remove the file
-        self._run.note(replace(known, remote_path=path))
+        self._engine_run.note(replace(known, remote_path=path))
 
     def upload(self, image_file: BinaryIO, remote_path: str) -> None:
         """Makes room, uploads the image and compares its SHA-256.
@@ -70,7 +70,7 @@ class TransferMixin(Part):
         self._take_path(remote_path)
         self.check_memory(image_file)
         checksum, size = self._measure(image_file)
-        self._run.store_notes()
+        self._engine_run.store_notes()
         stream = ImageStream(image_file, size, self._on_piece(size))
         failure = self._send(stream, remote_path)
         self._verify_upload(remote_path, checksum, size, failure)
@@ -95,7 +95,7 @@ class TransferMixin(Part):
     def _on_piece(self, size: int) -> Callable[[int], None]:
         start, end = UpgradeProgress.CHECKSUM_VERIFIED, UpgradeProgress.UPLOADED
         shown = [time.monotonic()]
-        run = self._run
+        run = self._engine_run
         throttle = Throttle()
 
         def on_piece(sent: int) -> None:

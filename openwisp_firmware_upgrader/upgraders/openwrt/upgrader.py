@@ -126,9 +126,9 @@ class OpenWrt(
         ssh.hang_up(self.connection)
 
     def _check_cancellation(self) -> None:
-        self._run.check()
+        self._engine_run.check()
         # a cancel is told within a second, and no write goes past it
-        if self._run.is_watched:
+        if self._engine_run.is_watched:
             return
         if journal.status_of(self.upgrade_operation) == OperationStatus.CANCELLED:
             self.clean_up()
@@ -153,11 +153,12 @@ class OpenWrt(
 
     def _has_left_something(self) -> bool:
         return (
-            self._has_stopped_services() or self._run.evidence.remote_path is not None
+            self._has_stopped_services()
+            or self._engine_run.evidence.remote_path is not None
         )
 
     def _has_stopped_services(self) -> bool:
-        stopped = self._run.evidence.services_stopped
+        stopped = self._engine_run.evidence.services_stopped
         return self._non_critical_services_stopped or stopped
 
     def _tidy_up(self, end: float) -> None:
@@ -167,13 +168,13 @@ class OpenWrt(
             if not answers(self.connection):
                 raise OSError("the SSH port does not answer")
             guard(connector)
-            with keeper.connecting(self._run, self.connection):
+            with keeper.connecting(self._engine_run, self.connection):
                 connector.connect()
         if self._has_stopped_services():
             self._say(_("Starting non critical services again..."))
             self._restart_services(end)
             self._say(_("Non critical services started."))
-        if path := self._run.evidence.remote_path:
+        if path := self._engine_run.evidence.remote_path:
             self._quick(f"rm -f {shlex.quote(path)}", end)
         self._forget_what_was_left()
 
@@ -189,10 +190,10 @@ class OpenWrt(
 
     def _say(self, line: str) -> None:
         # a cancelled operation's log may still grow, its status may not change
-        self._run.log_unguarded(line)
+        self._engine_run.log_unguarded(line)
 
     def _forget_what_was_left(self) -> None:
         self._non_critical_services_stopped = False
-        known = self._run.evidence
+        known = self._engine_run.evidence
         clean = replace(known, services_stopped=False, remote_path=None)
-        self._run.mark_device_clean(clean)
+        self._engine_run.mark_device_clean(clean)
