@@ -108,8 +108,8 @@ def _verify(upgrader: Upgrader) -> None:
     if verify is None:
         raise UpgradeFailed(
             _(
-                "The worker ended during the flash and this upgrader cannot verify "
-                "the device. Check by hand which firmware it runs."
+                "The upgrade was interrupted during the flash and this upgrader "
+                "cannot verify the device. Check by hand which firmware it runs."
             )
         )
     verify()
