@@ -84,12 +84,15 @@ def verify_device(run: Run) -> Decision:
             raise DeviceNotReachableYet(_("the worker ended during the last attempt"))
         _visit(run, found, reachable)
     except Exception as error:  # noqa: BLE001 whatever it is, the visit was made
-        reason = run.what_ended(error)
-        is_last = attempts >= _max_visits(upgrader_class)
-        if isinstance(reason, (LeaseLost, *LOST)) and not is_last:
-            raise reason  # noqa: B904 it may be the error itself
-        return _judge(run, reason, upgrader_class)
+        return _judge_error(run, run.what_ended(error), upgrader_class)
     return end_by_verdict(run, None)
+
+
+def _judge_error(run: Run, error: Exception, upgrader_class: type) -> Decision:
+    is_last = run.operation.attempts >= _max_visits(upgrader_class)
+    if isinstance(error, (LeaseLost, *LOST)) and not is_last:
+        raise error
+    return _judge(run, error, upgrader_class)
 
 
 def _visit(run: Run, found: list[DeviceConnection], reachable: bool) -> None:

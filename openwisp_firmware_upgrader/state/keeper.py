@@ -198,12 +198,15 @@ def running(run: Run) -> Iterator[Run]:
         if keeper is not None:
             keeper.remove(run)
         run.operation.run = _remainder(run)
+        # an error holds the frames it came through, what devices said in them and,
+        # by way of the run, itself: all of it would stay until the garbage is collected
+        run.decision = run.outcome = run.connection = None
 
 
 def _remainder(run: Run) -> Run | None:
     # inside of somebody's transaction the end is announced later than this; lines
-    # that could not be stored go with the next ones
-    if run.outcome is None and not run.lines:
+    # that could not be stored go with the next ones. A worker drops the operation
+    if run.is_watched or (run.outcome is None and not run.lines):
         return None
     left = Run(run.operation)
     left.outcome, left.lines = run.outcome, run.take_lines()

@@ -74,12 +74,16 @@ class StepRunner:
             for step in self.steps:
                 reached = self._run_step(step, values, reached)
             self._record_move(None, reached)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 raised again below
             raised = self._reason(error)
-            self._leave(raised)
-            if raised is error:
-                raise
-            raise raised from error
+            try:
+                self._leave(raised)
+                if raised is error:
+                    raise
+                raise raised from error
+            finally:
+                # it holds this frame, which would hold it
+                del raised
 
     def _run_step(
         self, step: Step, values: dict[str, object], reached: int | None
